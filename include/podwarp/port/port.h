@@ -1,0 +1,97 @@
+// A place where frames come in and go out: an uplink, a pod's port, or the host port.
+//
+// Thread rule: Receive() and Transmit() are for workers. A receive queue belongs to one worker at a
+// time; any worker may transmit. Everything else is for the control thread, and what is `const` and
+// marked so may be called from any thread. Opening and destroying: the control thread, the latter
+// only after no worker can reach the port any more (a grace period).
+//
+// "Receive" and "transmit" are podwarp's own view: what a pod sends, podwarp receives.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <string>
+
+#include "podwarp/net/mac_address.h"
+#include "podwarp/table/adjacency_table.h"
+
+namespace podwarp {
+
+enum class PortRole : uint8_t { kPod, kUplink, kHost };
+std::string_view ToString(PortRole role);
+
+// Constant while the port exists; a change in the configuration is a new port.
+struct PortSettings {
+  std::string name;  // unique on the node: "uplink0", "podwarp0", "default/web-1"
+  PortRole role = PortRole::kPod;
+  // What podwarp is called on this port: frames must be sent to it, and come from it. The virtual
+  // MAC on an uplink, the gateway MAC elsewhere.
+  MacAddress router_mac;
+  uint16_t vlan_id = 0;  // the one VLAN that the port carries; 0 = untagged frames only
+  uint16_t mtu_bytes = 1500;
+  uint16_t receive_queues = 1;
+  uint16_t workers = 1;  // how many may transmit
+};
+
+// What a device does by itself with a frame's Offload; what it can't is done before Transmit().
+struct PortCapabilities {
+  bool checksum = false;       // fills in a wanted TCP or UDP checksum
+  bool tcp_segments = false;   // cuts, or passes on whole, a TCP/IPv4 segment of up to 64 KiB
+  bool udp_segments = false;   // the same for UDP (UFO or USO)
+  bool vlan_insert = false;    // puts the tag in mbuf::vlan_tci into the frame
+  bool multi_segment = false;  // takes frames of several mbufs
+};
+
+struct PortState {
+  bool up = false;
+  std::string why_down;     // one plain sentence; empty if up
+  uint32_t speed_mbps = 0;  // 0 = unknown
+};
+
+// What the device lost or refused on its own: these frames never reached, or already left, the
+// frame's way, and stand apart from the drop reasons.
+struct DeviceStatistics {
+  uint64_t receive_missed = 0;  // its ring was full
+  uint64_t receive_errors = 0;
+  uint64_t receive_no_buffer = 0;  // the buffer pool was empty
+  uint64_t transmit_errors = 0;
+};
+
+class Port {
+ public:
+  explicit Port(PortSettings settings) : settings_(std::move(settings)) {}
+  virtual ~Port() = default;
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  const PortSettings& settings() const { return settings_; }              // any thread
+  const PortCapabilities& capabilities() const { return capabilities_; }  // any thread
+
+  // --- Workers. ---
+  // Up to `capacity` frames (at most 64), whole Ethernet frames without frame check sequence, each
+  // with its Offload where it has one. Returns how many.
+  virtual uint16_t Receive(uint16_t queue, rte_mbuf** frames, uint16_t capacity) = 0;
+  // Takes the first n frames and returns n; the rest stays with the caller. `worker` < settings().
+  // workers.
+  virtual uint16_t Transmit(uint16_t worker, rte_mbuf** frames, uint16_t count) = 0;
+
+  // --- Any thread. ---
+  // A descriptor that is readable while the queue has frames, so that a worker need not ask an idle
+  // port; -1 for a queue that must be polled.
+  virtual int ReadinessFd(uint16_t /*queue*/) const { return -1; }
+
+  // --- The control thread. ---
+  virtual PortState State() const = 0;
+  virtual DeviceStatistics Statistics() const = 0;
+  // "tap", "net_af_packet", ...
+  virtual std::string Driver() const = 0;
+
+ protected:
+  PortCapabilities capabilities_;  // constant once open
+
+ private:
+  const PortSettings settings_;
+};
+
+}  // namespace podwarp

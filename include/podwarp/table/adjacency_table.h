@@ -1,0 +1,92 @@
+// Everything needed to send a frame on its next hop, by index. A route's value is such an index.
+//
+//   Writer:   the control thread.
+//   Readers:  workers.
+//   Publish:  an entry is written while no route holds its index; the route that then points to it
+//             is stored with release order. A published entry never changes: 32 bytes would tear. A
+//             change is a new index, with the routes moved to it.
+//   Reclaim:  Remove() returns the index to the free list after a grace period.
+//
+// The array never moves: it is reserved once as address space, and memory is touched only as
+// entries are used.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "podwarp/net/mac_address.h"
+#include "podwarp/table/rcu.h"
+
+namespace podwarp {
+
+// What stands behind an address, and so what becomes of a frame that is routed there and of an ARP
+// request for it.
+enum class NextHopKind : uint8_t {
+  kNone,        // no route
+  kUnowned,     // inside the cluster's ranges, but nobody has the address (yet)
+  kLocal,       // podwarp itself: the gateway address
+  kReserved,    // nobody's, and nobody may claim it
+  kUnresolved,  // a remote node or router whose MAC is not known yet
+  kPod,         // a pod on this node
+  kNode,        // a pod on a remote node, or that node's own address
+  kHost,        // this node's own kernel, by the host port
+  kExternal,    // outside the cluster: by the host port or an uplink's router
+};
+
+// Kinds from here on have a port and MACs.
+inline constexpr NextHopKind kFirstForwardable = NextHopKind::kPod;
+
+using AdjacencyIndex = uint32_t;
+using PortId = uint16_t;
+
+inline constexpr AdjacencyIndex kNoAdjacency = 0;  // always there, kind kNone: what no route means
+inline constexpr PortId kNoPort = 0xffff;
+
+struct alignas(32) Adjacency {
+  // As they stand at the start of a frame, so that one copy writes both.
+  MacAddress destination;
+  MacAddress source;
+  PortId port = kNoPort;
+  uint16_t mtu_bytes = 0;  // of the IP packet
+  uint16_t vlan_id = 0;    // 0 = untagged
+  NextHopKind kind = NextHopKind::kNone;
+  uint8_t unused[5] = {};
+  uint32_t owner = 0;  // number of the pod, node, ... in the control's tables, for reports
+  uint32_t unused2 = 0;
+
+  bool forwardable() const { return kind >= kFirstForwardable; }
+};
+static_assert(sizeof(Adjacency) == 32);
+
+class AdjacencyTable {
+ public:
+  // Room for `capacity` entries, entry 0 among them. CHECKs that the address space can be had.
+  AdjacencyTable(Rcu* rcu, uint32_t capacity);
+  ~AdjacencyTable();
+  AdjacencyTable(const AdjacencyTable&) = delete;
+  AdjacencyTable& operator=(const AdjacencyTable&) = delete;
+
+  // --- Readers. `index` comes from a route read since the last quiescent state. ---
+  const Adjacency& operator[](AdjacencyIndex index) const { return entries_[index]; }
+  const Adjacency* data() const { return entries_; }
+
+  // --- The writer. ---
+  // Errors: ResourceExhausted that names the capacity.
+  absl::StatusOr<AdjacencyIndex> Add(const Adjacency& adjacency);
+  // REQUIRES: no route holds `index` any more; index != kNoAdjacency.
+  void Remove(AdjacencyIndex index);
+
+  uint32_t size() const { return in_use_; }  // without entry 0; removed entries not counted
+  uint32_t capacity() const { return capacity_; }
+
+ private:
+  Rcu* const rcu_;
+  const uint32_t capacity_;
+  Adjacency* entries_;
+  uint32_t next_unused_ = 1;
+  uint32_t in_use_ = 0;
+  std::vector<AdjacencyIndex> free_;
+};
+
+}  // namespace podwarp

@@ -1,0 +1,155 @@
+// What one node's configuration file says, checked and with every default filled in.
+//
+// The file is YAML; configs/example.yaml shows every key with its meaning. Plain data: made once,
+// then only read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "podwarp/net/ip_address.h"
+#include "podwarp/net/ip_prefix.h"
+#include "podwarp/net/mac_address.h"
+
+namespace podwarp {
+
+// The words of --hairpin_mode; what each does is said in configs/example.yaml.
+enum class HairpinMode : uint8_t { kPromiscuousArp, kHairpinVeth, kNone };
+
+enum class IdleMode : uint8_t { kBusy, kAdaptive };
+
+struct GatewayConfig {
+  Ipv4Address address;
+  MacAddress mac;  // the node's virtual MAC unless the file names one
+};
+
+struct UplinkConfig {
+  std::string name;
+  // Exactly one of these two is set.
+  std::string pci_address;  // 0000:3b:00.0
+  std::string vdev;         // net_af_packet0,iface=eth1
+  uint16_t queues = 1;
+  uint16_t vlan_id = 0;  // 0 = untagged
+  uint16_t mtu_bytes = 1500;
+  // The node's own address on the wire and the range of its segment.
+  std::optional<Ipv4Address> address;
+  uint8_t address_prefix_length = 0;
+  std::optional<Ipv4Address> router;  // next hop to the world outside
+  bool announce_pods = false;         // answer ARP for pods on this wire, and announce them
+};
+
+struct HostPortConfig {
+  std::string interface = "podwarp0";
+  Ipv4Address address;  // the node's kernel among the pods
+  bool masquerade = true;
+};
+
+// An interface in a container's network namespace.
+struct TapPortConfig {
+  std::string interface = "eth0";
+  std::string netns;  // path (/run/netns/x, /proc/1/ns/net); empty = podwarp's own namespace
+};
+struct VhostUserPortConfig {
+  std::string socket;   // at most 107 bytes
+  bool server = false;  // true: podwarp listens; false: the peer does
+};
+struct VdevPortConfig {
+  std::string vdev;
+};
+using PodPortConfig = std::variant<TapPortConfig, VhostUserPortConfig, VdevPortConfig>;
+
+struct PodConfig {
+  std::string name;
+  std::string pod_namespace = "default";
+  MacAddress mac;  // derived from namespace/name unless the file names one
+  std::vector<Ipv4Address> addresses;
+  std::vector<Ipv4Prefix> allowed_prefixes;  // further sources that the pod may send from
+  uint16_t mtu_bytes = 1500;
+  PodPortConfig port;
+
+  std::string full_name() const { return pod_namespace + "/" + name; }
+};
+
+struct RemoteNodeConfig {
+  std::string name;
+  // At least one of these two is set; without a virtual MAC it is asked for on the wire.
+  std::optional<MacAddress> virtual_mac;
+  std::optional<Ipv4Address> underlay_address;
+  std::string uplink;  // filled in: the first uplink unless the file names one
+  std::vector<Ipv4Prefix> pod_ranges;
+};
+
+// A pod that runs elsewhere than its address's range says.
+struct RouteConfig {
+  Ipv4Prefix prefix;
+  std::string node;
+};
+
+struct WorkersConfig {
+  std::vector<uint16_t> cores;  // one worker each; empty = the last core of the process's affinity
+};
+
+struct IdleConfig {
+  IdleMode mode = IdleMode::kAdaptive;
+  absl::Duration max_sleep = absl::Microseconds(500);
+};
+
+struct LimitsConfig {
+  uint32_t arp_per_second = 10'000;           // of each port and worker; 0 = no limit
+  uint32_t icmp_errors_per_second = 1'000;    // of each worker; 0 = none are sent
+  uint32_t announcements_per_second = 1'000;  // of each uplink
+  uint32_t adjacencies = 1u << 17;
+};
+
+struct Config {
+  std::string node_name;
+  MacAddress virtual_mac;
+  GatewayConfig gateway;
+  std::vector<Ipv4Prefix> pod_ranges;       // the cluster's
+  std::vector<Ipv4Prefix> node_pod_ranges;  // this node's part of them
+  std::vector<Ipv4Prefix> service_ranges;
+  std::vector<Ipv4Address> reserved_addresses;
+  HairpinMode hairpin_mode = HairpinMode::kPromiscuousArp;
+  std::vector<UplinkConfig> uplinks;
+  std::optional<HostPortConfig> host_port;
+  std::vector<PodConfig> pods;
+  std::vector<RemoteNodeConfig> nodes;
+  std::vector<RouteConfig> routes;
+  WorkersConfig workers;
+  IdleConfig idle;
+  LimitsConfig limits;
+  std::string file_prefix;  // DPDK's; "podwarp-" and the node's name unless the file names one
+  uint32_t hugepage_memory_mb = 0;  // 0 = as needed
+};
+
+// What the command line says in place of the file; unset = the file's word counts.
+struct ConfigOverrides {
+  std::optional<std::string> node_name;
+  std::optional<std::string> virtual_mac;
+  std::optional<std::string> hairpin_mode;
+  std::optional<std::string> file_prefix;
+  std::optional<std::string> worker_cores;  // 1,2
+  std::optional<std::string> idle_mode;
+};
+
+// Reads and checks the file. Errors: InvalidArgument whose message has a line for each fault found,
+// all in one go, "FILE:LINE: KEY: what is wrong, and what would be right"; a fault of the command
+// line stands as "--FLAG: ...". NotFound if the file can't be read.
+absl::StatusOr<Config> LoadConfig(const std::string& path, const ConfigOverrides& overrides);
+// The same for text; `name` stands for the file in messages.
+absl::StatusOr<Config> ParseConfig(const std::string& text, const std::string& name,
+                                   const ConfigOverrides& overrides);
+
+// The effective configuration as YAML that LoadConfig reads back to the same Config.
+std::string ToYaml(const Config& config);
+
+absl::StatusOr<HairpinMode> ParseHairpinMode(std::string_view word);
+std::string_view ToString(HairpinMode mode);
+
+}  // namespace podwarp
