@@ -115,22 +115,22 @@ class Describer {
     const uint8_t* start = at_;
     const auto arp = Take<ArpHeader>("arp");
     if (!arp) return;
-    const std::string sender_ip = arp->sender_ip.ToString(), target_ip = arp->target_ip.ToString();
+    const std::string sender =
+        absl::StrCat(arp->sender_ip.ToString(), " (", arp->sender_mac.ToString(), ")");
+    const std::string target =
+        absl::StrCat(arp->target_ip.ToString(), " (", arp->target_mac.ToString(), ")");
     std::string text;
     switch (arp->operation.host()) {
       case kArpRequest:
-        text = absl::StrCat("arp request who-has ", target_ip, " tell ", sender_ip);
+        text = absl::StrCat("arp request who-has ", target, " tell ", sender);
         break;
       case kArpReply:
-        text = absl::StrCat("arp reply ", sender_ip, " is-at ", arp->sender_mac.ToString(), " to ",
-                            target_ip);
+        text = absl::StrCat("arp reply ", sender, " to ", target);
         break;
       default:
-        text = absl::StrCat("arp operation ", arp->operation.host(), " sender ", sender_ip,
-                            " target ", target_ip);
+        text = absl::StrCat("arp operation ", arp->operation.host(), " sender ", sender, " target ",
+                            target);
     }
-    absl::StrAppend(&text, ", sender ", arp->sender_mac.ToString(), ", target ",
-                    arp->target_mac.ToString());
     if (arp->hardware_type != Be16(kArpHardwareEthernet) ||
         arp->protocol_type != Be16(kEtherTypeIpv4) || arp->hardware_length != 6 ||
         arp->protocol_length != 4)
@@ -198,20 +198,32 @@ class Describer {
     }
   }
 
+  static const char* IcmpName(uint8_t type) {
+    switch (type) {
+      case kIcmpEcho:
+        return "echo";
+      case kIcmpEchoReply:
+        return "echo-reply";
+      case kIcmpUnreachable:
+        return "unreachable";
+      case kIcmpTimeExceeded:
+        return "time-exceeded";
+      default:
+        return "message";
+    }
+  }
+
   void Icmp(bool verifiable) {
     const uint8_t* start = at_;
     const size_t bytes = left();
     const auto icmp = Take<IcmpHeader>("icmp");
     if (!icmp) return;
-    std::string text = absl::StrFormat("icmp type %d code %d", icmp->type, icmp->code);
-    const bool echo = icmp->type == kIcmpEcho || icmp->type == kIcmpEchoReply;
-    if (icmp->type == kIcmpEcho) text = "icmp echo";
-    if (icmp->type == kIcmpEchoReply) text = "icmp echo-reply";
-    if (icmp->type == kIcmpTimeExceeded) absl::StrAppend(&text, " (time exceeded)");
-    if (icmp->type == kIcmpUnreachable) absl::StrAppend(&text, " (unreachable)");
-    if (echo && icmp->code != 0) absl::StrAppend(&text, " code ", icmp->code);
-    absl::StrAppendFormat(&text, echo ? " id %d sequence %d" : " rest 0x%04x mtu %d",
-                          icmp->identifier.host(), icmp->sequence.host());
+    std::string text =
+        absl::StrFormat("icmp %s type %d code %d", IcmpName(icmp->type), icmp->type, icmp->code);
+    const bool sized = icmp->type == kIcmpUnreachable && icmp->code == kIcmpFragmentationNeeded;
+    const uint16_t first = icmp->identifier.host(), second = icmp->sequence.host();
+    text += sized ? absl::StrCat(" unused ", first, " mtu ", second)
+                  : absl::StrCat(" id ", first, " sequence ", second);
     text += verifiable ? Checksum(icmp->checksum, start, bytes, 0, &start[2])
                        : Unverifiable(icmp->checksum);
     Add(start, std::move(text));

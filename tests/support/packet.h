@@ -55,7 +55,8 @@ class Packet {
   const Bytes& bytes() const { return bytes_; }
   size_t size() const { return bytes_.size(); }
 
-  // These four make plain bytes of all layers: nothing adapts to what is changed.
+  // These four make plain bytes of all layers: nothing inside adapts to the change or to what is
+  // put around later. So a UDP or TCP header belongs into the same packet as its IPv4 header.
   Packet PadTo(size_t bytes, uint8_t fill = 0) const;  // as it is if that long already
   Packet Truncate(size_t bytes) const;                 // keeps the first `bytes`
   Packet Skip(size_t bytes) const;                     // what follows the first `bytes`

@@ -24,11 +24,10 @@ TEST(Describe, Arp) {
   EXPECT_THAT(
       Lines((Ethernet(MacAddress::Broadcast(), kMacA) / Vlan(7) / Arp::Request(kMacA, kIpA, kIpB))
                 .PadTo(60)),
-      ElementsAre("eth 02:00:00:00:00:0a > ff:ff:ff:ff:ff:ff type 0x8100",
-                  "vlan 7 priority 0 type 0x0806",
-                  "arp request who-has 10.0.0.2 tell 10.0.0.1, sender 02:00:00:00:00:0a, target "
-                  "00:00:00:00:00:00",
-                  "pad 14"));
+      ElementsAre(
+          "eth 02:00:00:00:00:0a > ff:ff:ff:ff:ff:ff type 0x8100", "vlan 7 priority 0 type 0x0806",
+          "arp request who-has 10.0.0.2 (00:00:00:00:00:00) tell 10.0.0.1 (02:00:00:00:00:0a)",
+          "pad 14"));
 }
 
 TEST(Describe, Checksums) {
@@ -48,7 +47,7 @@ TEST(Describe, Checksums) {
 TEST(Describe, IcmpErrorShowsTheInnerPacket) {
   const Packet inner = Ipv4(kIpB, kIpA) / Udp(3, 4) / Payload(50);
   EXPECT_THAT(Lines(kIp / Icmp::TimeExceeded() / inner.Truncate(28)),
-              ElementsAre(HasSubstr("eth"), HasSubstr("ipv4"), HasSubstr("time exceeded"),
+              ElementsAre(HasSubstr("eth"), HasSubstr("ipv4"), HasSubstr("icmp time-exceeded"),
                           testing::AllOf(HasSubstr("inner ipv4 10.0.0.2 > 10.0.0.1"),
                                          HasSubstr("length 78 of which 28 are there")),
                           testing::AllOf(HasSubstr("inner udp 3 > 4"), HasSubstr("unverifiable"))));
