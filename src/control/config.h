@@ -27,6 +27,8 @@ enum class IdleMode : uint8_t { kBusy, kAdaptive };
 struct GatewayConfig {
   Ipv4Address address;
   MacAddress mac;  // the node's virtual MAC unless the file names one
+
+  friend bool operator==(const GatewayConfig&, const GatewayConfig&) = default;
 };
 
 struct UplinkConfig {
@@ -42,25 +44,43 @@ struct UplinkConfig {
   uint8_t address_prefix_length = 0;
   std::optional<Ipv4Address> router;  // next hop to the world outside
   bool announce_pods = false;         // answer ARP for pods on this wire, and announce them
+
+  // The range of the segment; none without an address.
+  std::optional<Ipv4Prefix> segment() const {
+    if (!address.has_value()) return std::nullopt;
+    return Ipv4Prefix(*address, address_prefix_length);
+  }
+
+  friend bool operator==(const UplinkConfig&, const UplinkConfig&) = default;
 };
 
 struct HostPortConfig {
   std::string interface = "podwarp0";
   Ipv4Address address;  // the node's kernel among the pods
   bool masquerade = true;
+
+  friend bool operator==(const HostPortConfig&, const HostPortConfig&) = default;
 };
 
 // An interface in a container's network namespace.
 struct TapPortConfig {
   std::string interface = "eth0";
   std::string netns;  // path (/run/netns/x, /proc/1/ns/net); empty = podwarp's own namespace
+
+  friend bool operator==(const TapPortConfig&, const TapPortConfig&) = default;
 };
+
 struct VhostUserPortConfig {
   std::string socket;   // at most 107 bytes
   bool server = false;  // true: podwarp listens; false: the peer does
+
+  friend bool operator==(const VhostUserPortConfig&, const VhostUserPortConfig&) = default;
 };
+
 struct VdevPortConfig {
   std::string vdev;
+
+  friend bool operator==(const VdevPortConfig&, const VdevPortConfig&) = default;
 };
 using PodPortConfig = std::variant<TapPortConfig, VhostUserPortConfig, VdevPortConfig>;
 
@@ -74,6 +94,8 @@ struct PodConfig {
   PodPortConfig port;
 
   std::string full_name() const { return pod_namespace + "/" + name; }
+
+  friend bool operator==(const PodConfig&, const PodConfig&) = default;
 };
 
 struct RemoteNodeConfig {
@@ -83,21 +105,29 @@ struct RemoteNodeConfig {
   std::optional<Ipv4Address> underlay_address;
   std::string uplink;  // filled in: the first uplink unless the file names one
   std::vector<Ipv4Prefix> pod_ranges;
+
+  friend bool operator==(const RemoteNodeConfig&, const RemoteNodeConfig&) = default;
 };
 
 // A pod that runs elsewhere than its address's range says.
 struct RouteConfig {
   Ipv4Prefix prefix;
   std::string node;
+
+  friend bool operator==(const RouteConfig&, const RouteConfig&) = default;
 };
 
 struct WorkersConfig {
   std::vector<uint16_t> cores;  // one worker each; empty = the last core of the process's affinity
+
+  friend bool operator==(const WorkersConfig&, const WorkersConfig&) = default;
 };
 
 struct IdleConfig {
   IdleMode mode = IdleMode::kAdaptive;
   absl::Duration max_sleep = absl::Microseconds(500);
+
+  friend bool operator==(const IdleConfig&, const IdleConfig&) = default;
 };
 
 struct LimitsConfig {
@@ -105,6 +135,8 @@ struct LimitsConfig {
   uint32_t icmp_errors_per_second = 1'000;    // of each worker; 0 = none are sent
   uint32_t announcements_per_second = 1'000;  // of each uplink
   uint32_t adjacencies = 1u << 17;
+
+  friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
 };
 
 struct Config {
@@ -126,9 +158,12 @@ struct Config {
   LimitsConfig limits;
   std::string file_prefix;  // DPDK's; "podwarp-" and the node's name unless the file names one
   uint32_t hugepage_memory_mb = 0;  // 0 = as needed
+
+  friend bool operator==(const Config&, const Config&) = default;
 };
 
-// What the command line says in place of the file; unset = the file's word counts.
+// What the command line says in place of the file, by the same rules; unset = the file's word
+// counts.
 struct ConfigOverrides {
   std::optional<std::string> node_name;
   std::optional<std::string> virtual_mac;
@@ -139,17 +174,22 @@ struct ConfigOverrides {
 };
 
 // Reads and checks the file. Errors: InvalidArgument whose message has a line for each fault found,
-// all in one go, "FILE:LINE: KEY: what is wrong, and what would be right"; a fault of the command
-// line stands as "--FLAG: ...". NotFound if the file can't be read.
+// all in one go and in the order of lines, "FILE:LINE: KEY: what is wrong, and what would be
+// right"; faults of the command line stand before these as "--FLAG: ...". Text that isn't YAML has
+// only the parser's own fault, "FILE:LINE: ...". NotFound if the file can't be read.
 absl::StatusOr<Config> LoadConfig(const std::string& path, const ConfigOverrides& overrides);
 // The same for text; `name` stands for the file in messages.
 absl::StatusOr<Config> ParseConfig(const std::string& text, const std::string& name,
                                    const ConfigOverrides& overrides);
 
-// The effective configuration as YAML that LoadConfig reads back to the same Config.
+// The effective configuration, defaults and all, as YAML that LoadConfig reads back to the same
+// Config.
 std::string ToYaml(const Config& config);
 
+// Knows promiscuous-bridge too, as a synonym of promiscuous-arp. Errors: InvalidArgument that lists
+// the words.
 absl::StatusOr<HairpinMode> ParseHairpinMode(std::string_view word);
 std::string_view ToString(HairpinMode mode);
+std::string_view ToString(IdleMode mode);
 
 }  // namespace podwarp

@@ -1,0 +1,22 @@
+// What must hold between the values of a configuration.
+//
+// Each check adds a fault for whatever doesn't fit together, and passes over values that `faults`
+// calls unusable.
+#pragma once
+
+#include "control/config.h"
+#include "control/config_faults.h"
+
+namespace podwarp {
+
+// Names, addresses, MACs, devices, sockets, interfaces and cores that two claim.
+void CheckUnique(const Config& config, ConfigFaults* faults);
+
+// Ranges that overlap, and ranges and addresses that lie outside the range they belong to.
+void CheckRanges(const Config& config, ConfigFaults* faults);
+
+// Remote nodes and routes that name an uplink or a node which isn't there, or lack what is needed
+// to reach them.
+void CheckReferences(const Config& config, ConfigFaults* faults);
+
+}  // namespace podwarp

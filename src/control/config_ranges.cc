@@ -1,0 +1,187 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "control/config_checks.h"
+
+namespace podwarp {
+namespace {
+
+// A range and where it stands.
+struct KeyedRange {
+  std::string key;
+  Ipv4Prefix range;
+};
+
+std::vector<KeyedRange> UsableRanges(const std::string& list, const std::vector<Ipv4Prefix>& ranges,
+                                     const ConfigFaults& faults) {
+  std::vector<KeyedRange> usable;
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    if (faults.Usable(KeyOf(list, i))) usable.push_back({KeyOf(list, i), ranges[i]});
+  }
+  return usable;
+}
+
+void AddOverlap(const KeyedRange& range, const KeyedRange& other, ConfigFaults* faults) {
+  faults->Add(range.key, absl::StrCat(range.range.ToString(), " overlaps ", other.range.ToString(),
+                                      " of ", faults->Named(other.key), "; they must be apart"));
+}
+
+// Every range against all the others: for short lists.
+void CheckApart(const KeyedRange& range, const std::vector<KeyedRange>& others,
+                ConfigFaults* faults) {
+  for (const KeyedRange& other : others) {
+    if (range.range.Overlaps(other.range)) AddOverlap(range, other, faults);
+  }
+}
+
+// No two overlap, for lists of thousands. Ranges nest or are apart, so that in the order of their
+// networks, the wider first, all that lie in one follow it.
+void CheckAllApart(std::vector<KeyedRange> ranges, ConfigFaults* faults) {
+  std::stable_sort(ranges.begin(), ranges.end(),
+                   [](const KeyedRange& a, const KeyedRange& b) { return a.range < b.range; });
+  const KeyedRange* widest = nullptr;
+  for (const KeyedRange& range : ranges) {
+    if (widest != nullptr && widest->range.Contains(range.range)) {
+      AddOverlap(range, *widest, faults);
+    } else {
+      widest = &range;
+    }
+  }
+}
+
+// `inner`, an address or a range, lies in one of the list's ranges. An empty list, or one with
+// parts that can't be used, says nothing.
+template <typename Inner>
+void CheckInside(const std::string& key, const Inner& inner, const std::string& list,
+                 const std::vector<Ipv4Prefix>& ranges, ConfigFaults* faults) {
+  if (ranges.empty() || !faults->Usable(list)) return;
+  for (const Ipv4Prefix& range : ranges) {
+    if (range.Contains(inner)) return;
+  }
+  const auto to_text = [](std::string* out, const Ipv4Prefix& range) { *out += range.ToString(); };
+  faults->Add(key, absl::StrCat(inner.ToString(), " is outside ", list, " (",
+                                absl::StrJoin(ranges, ", ", to_text), ")"));
+}
+
+// `address` is one that hosts of the range have. Ranges of 31 and 32 bits are all hosts, RFC 3021.
+bool IsHostOf(const Ipv4Prefix& range, Ipv4Address address) {
+  return range.Contains(address) &&
+         (range.length() >= 31 || (address != range.network() && address != range.last()));
+}
+
+void CheckClusterRanges(const Config& config, ConfigFaults* faults) {
+  if (config.pod_ranges.empty()) faults->Add("pod_ranges", "needs at least one range");
+  const auto pods = UsableRanges("pod_ranges", config.pod_ranges, *faults);
+  const auto services = UsableRanges("service_ranges", config.service_ranges, *faults);
+  CheckAllApart(pods, faults);
+  CheckAllApart(services, faults);
+  for (const KeyedRange& range : services) CheckApart(range, pods, faults);
+  for (size_t i = 0; i < config.uplinks.size(); ++i) {
+    const std::optional<Ipv4Prefix> segment = config.uplinks[i].segment();
+    if (!segment.has_value()) continue;
+    const KeyedRange range = {KeyOf("uplinks", i, "address"), *segment};
+    CheckApart(range, pods, faults);
+    CheckApart(range, services, faults);
+  }
+}
+
+void CheckNodeRanges(const Config& config, ConfigFaults* faults) {
+  std::vector<KeyedRange> of_nodes =
+      UsableRanges("node_pod_ranges", config.node_pod_ranges, *faults);
+  for (size_t i = 0; i < config.nodes.size(); ++i) {
+    const auto remote =
+        UsableRanges(KeyOf("nodes", i, "pod_ranges"), config.nodes[i].pod_ranges, *faults);
+    of_nodes.insert(of_nodes.end(), remote.begin(), remote.end());
+  }
+  CheckAllApart(of_nodes, faults);
+  for (const KeyedRange& part : of_nodes) {
+    CheckInside(part.key, part.range, "pod_ranges", config.pod_ranges, faults);
+  }
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    CheckInside(KeyOf("routes", i, "prefix"), config.routes[i].prefix, "pod_ranges",
+                config.pod_ranges, faults);
+  }
+}
+
+void CheckPodAddresses(const Config& config, ConfigFaults* faults) {
+  const bool node_ranges = !config.node_pod_ranges.empty();
+  const std::string list = node_ranges ? "node_pod_ranges" : "pod_ranges";
+  const auto& ranges = node_ranges ? config.node_pod_ranges : config.pod_ranges;
+  const auto of_node = UsableRanges("node_pod_ranges", config.node_pod_ranges, *faults);
+  for (size_t i = 0; i < config.pods.size(); ++i) {
+    const std::string addresses = KeyOf("pods", i, "addresses");
+    if (config.pods[i].addresses.empty()) faults->Add(addresses, "needs at least one address");
+    for (size_t j = 0; j < config.pods[i].addresses.size(); ++j) {
+      const Ipv4Address address = config.pods[i].addresses[j];
+      const std::string key = KeyOf(addresses, j);
+      CheckInside(key, address, list, ranges, faults);
+      for (const KeyedRange& own : of_node) {
+        if (!own.range.Contains(address) || IsHostOf(own.range, address)) continue;
+        faults->Add(key, absl::StrCat(address.ToString(), " is the network's or the broadcast ",
+                                      "address of ", own.range.ToString(), " of ",
+                                      faults->Named(own.key), "; expected one between"));
+      }
+    }
+  }
+}
+
+void CheckSegments(const Config& config, ConfigFaults* faults) {
+  for (size_t i = 0; i < config.uplinks.size(); ++i) {
+    const UplinkConfig& uplink = config.uplinks[i];
+    const std::string address_key = KeyOf("uplinks", i, "address");
+    const std::string router_key = KeyOf("uplinks", i, "router");
+    if (!faults->Usable(address_key)) continue;
+    const std::optional<Ipv4Prefix> segment = uplink.segment();
+    if (segment.has_value() && !IsHostOf(*segment, *uplink.address)) {
+      faults->Add(address_key,
+                  absl::StrCat(uplink.address->ToString(), " is the network's or the broadcast ",
+                               "address of ", segment->ToString(), "; expected one between"));
+    }
+    if (!uplink.router.has_value()) continue;
+    const std::string router = uplink.router->ToString();
+    if (!segment.has_value()) {
+      faults->Add(router_key, "needs the node's own address beside it, as address");
+    } else if (!IsHostOf(*segment, *uplink.router)) {
+      faults->Add(router_key, absl::StrCat(router, " is not a host of the segment, ",
+                                           segment->ToString(), "; expected a neighbour in it"));
+    } else if (uplink.router == uplink.address) {
+      faults->Add(router_key, absl::StrCat(router, " is the node itself; expected a neighbour"));
+    }
+  }
+}
+
+// A remote node is a neighbour on its uplink's segment.
+void CheckUnderlayAddresses(const Config& config, ConfigFaults* faults) {
+  for (size_t i = 0; i < config.nodes.size(); ++i) {
+    const RemoteNodeConfig& remote = config.nodes[i];
+    if (!remote.underlay_address.has_value() || remote.uplink.empty()) continue;
+    for (size_t j = 0; j < config.uplinks.size(); ++j) {
+      const UplinkConfig& uplink = config.uplinks[j];
+      const std::optional<Ipv4Prefix> segment = uplink.segment();
+      if (uplink.name != remote.uplink || !segment.has_value() ||
+          IsHostOf(*segment, *remote.underlay_address)) {
+        continue;
+      }
+      faults->Add(
+          KeyOf("nodes", i, "underlay_address"),
+          absl::StrCat(remote.underlay_address->ToString(), " is not a host of the segment of ",
+                       remote.uplink, ", ", segment->ToString(), " of ",
+                       faults->Named(KeyOf("uplinks", j, "address"))));
+    }
+  }
+}
+
+}  // namespace
+
+void CheckRanges(const Config& config, ConfigFaults* faults) {
+  CheckClusterRanges(config, faults);
+  CheckNodeRanges(config, faults);
+  CheckPodAddresses(config, faults);
+  CheckSegments(config, faults);
+  CheckUnderlayAddresses(config, faults);
+}
+
+}  // namespace podwarp

@@ -1,0 +1,68 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "control/config_checks.h"
+#include "control/near_miss.h"
+
+namespace podwarp {
+namespace {
+
+// The names that others may refer to, in order.
+struct Names {
+  std::vector<std::string> sorted;
+  bool complete = true;  // none is unusable
+};
+
+template <typename T>
+Names NamesOf(const std::string& list, const std::vector<T>& named, const ConfigFaults& faults) {
+  Names names;
+  names.complete = !named.empty() || faults.Usable(list);
+  for (size_t i = 0; i < named.size(); ++i) {
+    names.complete = names.complete && faults.Usable(KeyOf(list, i, "name"));
+    names.sorted.push_back(named[i].name);
+  }
+  std::sort(names.sorted.begin(), names.sorted.end());
+  return names;
+}
+
+// `kind` is "uplink" or "node".
+void CheckNamed(const std::string& key, const std::string& name, std::string_view kind,
+                const Names& names, ConfigFaults* faults) {
+  if (!names.complete || std::binary_search(names.sorted.begin(), names.sorted.end(), name)) {
+    return;
+  }
+  faults->Add(key, absl::StrCat("no ", std::string(kind), " is called '", name, "'",
+                                DidYouMean(name, names.sorted)));
+}
+
+}  // namespace
+
+void CheckReferences(const Config& config, ConfigFaults* faults) {
+  const Names uplinks = NamesOf("uplinks", config.uplinks, *faults);
+  const Names nodes = NamesOf("nodes", config.nodes, *faults);
+  if (!config.nodes.empty() && config.uplinks.empty() && uplinks.complete) {
+    faults->Add("nodes", "needs an uplink by which the nodes are reached; add it to uplinks");
+  }
+  for (size_t i = 0; i < config.nodes.size(); ++i) {
+    const RemoteNodeConfig& remote = config.nodes[i];
+    if (!remote.virtual_mac.has_value() && !remote.underlay_address.has_value() &&
+        faults->Usable(KeyOf("nodes", i, "virtual_mac")) &&
+        faults->Usable(KeyOf("nodes", i, "underlay_address"))) {
+      faults->Add(KeyOf("nodes", i),
+                  "needs virtual_mac, or underlay_address to ask for it on the wire");
+    }
+    if (remote.pod_ranges.empty()) {
+      faults->Add(KeyOf("nodes", i, "pod_ranges"), "needs at least one range");
+    }
+    if (!config.uplinks.empty()) {
+      CheckNamed(KeyOf("nodes", i, "uplink"), remote.uplink, "uplink", uplinks, faults);
+    }
+  }
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    CheckNamed(KeyOf("routes", i, "node"), config.routes[i].node, "node", nodes, faults);
+  }
+}
+
+}  // namespace podwarp

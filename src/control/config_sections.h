@@ -1,0 +1,13 @@
+// The sections of the configuration file: which keys there are, and what each may be.
+#pragma once
+
+#include "control/config.h"
+#include "control/config_reader.h"
+
+namespace podwarp {
+
+// Reads the whole file, in the order of configs/example.yaml. What it leaves out keeps its default;
+// what derives from other values (names, MACs) stays empty.
+void ReadConfig(MappingReader* file, Config* config);
+
+}  // namespace podwarp

@@ -1,0 +1,63 @@
+// The single values of a configuration, each read from text by its own rule.
+//
+// Errors: InvalidArgument that shows the text and what would be right; it doesn't name the key.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "control/config.h"
+
+namespace podwarp {
+
+// The address of one host, Ipv4Address::is_host().
+absl::StatusOr<Ipv4Address> ParseHostAddress(const std::string& text);
+
+// A host's address with the length of its segment's range: 192.168.50.1/24.
+struct InterfaceAddress {
+  Ipv4Address address;
+  uint8_t prefix_length = 0;
+};
+absl::StatusOr<InterfaceAddress> ParseInterfaceAddress(const std::string& text);
+
+// Neither zero nor a group.
+absl::StatusOr<MacAddress> ParseUnicastMac(const std::string& text);
+
+// What Kubernetes lets a namespace be called (RFC 1123 label), and a node or a pod (subdomain:
+// labels with dots between them).
+absl::StatusOr<std::string> ParseDnsLabel(const std::string& text);
+absl::StatusOr<std::string> ParseDnsSubdomain(const std::string& text);
+
+// What names an uplink in routes, metrics and messages: 1 to 63 of letters, digits, '.', '_', '-'.
+absl::StatusOr<std::string> ParsePortName(const std::string& text);
+// A kernel interface: what dev_valid_name() of Linux lets pass, at most 15 bytes, and no '%', which
+// is a pattern for a name to the tun device.
+absl::StatusOr<std::string> ParseInterfaceName(const std::string& text);
+
+// In full: 0000:3b:00.0. Upper case is lowered, so that equal addresses are equal texts.
+absl::StatusOr<std::string> ParsePciAddress(const std::string& text);
+// A DPDK virtual device with its arguments: net_af_packet0,iface=eth1.
+absl::StatusOr<std::string> ParseVdev(const std::string& text);
+// The device's own name, before the first comma.
+std::string VdevName(const std::string& vdev);
+
+absl::StatusOr<std::string> ParseAbsolutePath(const std::string& text);
+// A path that fits into sockaddr_un with its final zero, unix(7): at most 107 bytes.
+absl::StatusOr<std::string> ParseSocketPath(const std::string& text);
+
+// DPDK's --file-prefix.
+absl::StatusOr<std::string> ParseFilePrefix(const std::string& text);
+
+// true or false.
+absl::StatusOr<bool> ParseBool(const std::string& text);
+absl::StatusOr<IdleMode> ParseIdleMode(const std::string& text);
+// As absl::ParseDuration: 500us, 1.5ms.
+absl::StatusOr<absl::Duration> ParseDurationIn(const std::string& text, absl::Duration least,
+                                               absl::Duration most);
+// A decimal number from `least` to `most`.
+absl::StatusOr<uint32_t> ParseIntegerIn(const std::string& text, uint32_t least, uint32_t most);
+
+}  // namespace podwarp
