@@ -1,0 +1,20 @@
+// What podwarp asks the kernel about an interface that a DPDK device borrows from it
+// (netdevice(7)). The interface's name counts in the network namespace of the calling thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace podwarp {
+
+struct KernelInterface {
+  bool up = false;       // IFF_UP: switched on
+  bool running = false;  // IFF_RUNNING: has a carrier
+  uint32_t mtu_bytes = 0;
+};
+
+// Nothing if no interface has this name.
+std::optional<KernelInterface> FindKernelInterface(const std::string& name);
+
+}  // namespace podwarp
