@@ -1,7 +1,6 @@
 #include "podwarp/table/adjacency_table.h"
 
 #include <glog/logging.h>
-#include <sys/mman.h>
 
 #include <new>
 
@@ -9,20 +8,22 @@
 
 namespace podwarp {
 
-AdjacencyTable::AdjacencyTable(Rcu* rcu, uint32_t capacity) : rcu_(rcu), capacity_(capacity) {
-  void* memory = mmap(nullptr, capacity * sizeof(Adjacency), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  PCHECK(memory != MAP_FAILED) << "adjacency table: " << capacity << " entries";
-  entries_ = static_cast<Adjacency*>(memory);
+AdjacencyTable::AdjacencyTable(Rcu* rcu, uint32_t capacity)
+    : rcu_(rcu),
+      capacity_(capacity),
+      memory_(capacity * sizeof(Adjacency)),
+      entries_(static_cast<Adjacency*>(memory_.data())) {
+  CHECK_GT(capacity, kNoAdjacency);
+  CHECK_LE(capacity, uint32_t{1} << kAdjacencyIndexBits);
   new (&entries_[kNoAdjacency]) Adjacency;
 }
 
-AdjacencyTable::~AdjacencyTable() {
-  rcu_->Synchronize();  // what was retired points back to this table
-  munmap(entries_, capacity_ * sizeof(Adjacency));
-}
+// What was retired points back to this table.
+AdjacencyTable::~AdjacencyTable() { rcu_->Synchronize(); }
 
 absl::StatusOr<AdjacencyIndex> AdjacencyTable::Add(const Adjacency& adjacency) {
+  // An entry whose grace period is over may still wait for the next Poll().
+  if (free_.empty() && next_unused_ == capacity_) rcu_->Poll();
   AdjacencyIndex index;
   if (!free_.empty()) {
     index = free_.back();
@@ -40,6 +41,7 @@ absl::StatusOr<AdjacencyIndex> AdjacencyTable::Add(const Adjacency& adjacency) {
 
 void AdjacencyTable::Remove(AdjacencyIndex index) {
   CHECK_NE(index, kNoAdjacency);
+  CHECK_LT(index, next_unused_);
   --in_use_;
   rcu_->Retire([this, index] { free_.push_back(index); });
 }

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "podwarp/net/mac_address.h"
 #include "podwarp/table/rcu.h"
+#include "podwarp/table/table_memory.h"
 
 namespace podwarp {
 
@@ -38,6 +39,7 @@ enum class NextHopKind : uint8_t {
 inline constexpr NextHopKind kFirstForwardable = NextHopKind::kPod;
 
 using AdjacencyIndex = uint32_t;
+inline constexpr int kAdjacencyIndexBits = 25;  // what a route's entry has room for
 using PortId = uint16_t;
 
 inline constexpr AdjacencyIndex kNoAdjacency = 0;  // always there, kind kNone: what no route means
@@ -61,7 +63,8 @@ static_assert(sizeof(Adjacency) == 32);
 
 class AdjacencyTable {
  public:
-  // Room for `capacity` entries, entry 0 among them. CHECKs that the address space can be had.
+  // Room for `capacity` entries, entry 0 among them. CHECKs that the address space can be had and
+  // that every index fits kAdjacencyIndexBits.
   AdjacencyTable(Rcu* rcu, uint32_t capacity);
   ~AdjacencyTable();
   AdjacencyTable(const AdjacencyTable&) = delete;
@@ -83,7 +86,8 @@ class AdjacencyTable {
  private:
   Rcu* const rcu_;
   const uint32_t capacity_;
-  Adjacency* entries_;
+  TableMemory memory_;
+  Adjacency* const entries_;
   uint32_t next_unused_ = 1;
   uint32_t in_use_ = 0;
   std::vector<AdjacencyIndex> free_;
