@@ -8,6 +8,32 @@
 
 namespace podwarp {
 
+std::string_view ToString(NextHopKind kind) {
+  switch (kind) {
+    case NextHopKind::kNone:
+      return "none";
+    case NextHopKind::kUnowned:
+      return "unowned";
+    case NextHopKind::kReserved:
+      return "reserved";
+    case NextHopKind::kLocal:
+      return "local";
+    case NextHopKind::kOnLink:
+      return "on_link";
+    case NextHopKind::kUnresolved:
+      return "unresolved";
+    case NextHopKind::kPod:
+      return "pod";
+    case NextHopKind::kHost:
+      return "host";
+    case NextHopKind::kNode:
+      return "node";
+    case NextHopKind::kNeighbor:
+      return "neighbor";
+  }
+  return "unknown";
+}
+
 AdjacencyTable::AdjacencyTable(Rcu* rcu, uint32_t capacity)
     : rcu_(rcu),
       capacity_(capacity),

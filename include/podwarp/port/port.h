@@ -12,9 +12,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
+#include "podwarp/net/ip_address.h"
 #include "podwarp/net/mac_address.h"
-#include "podwarp/table/adjacency_table.h"
+#include "podwarp/table/port_id.h"
 
 namespace podwarp {
 
@@ -32,6 +34,10 @@ struct PortSettings {
   uint16_t mtu_bytes = 1500;
   uint16_t receive_queues = 1;
   uint16_t workers = 1;  // how many may transmit
+  // Uplinks only: the node's own address on this wire (0.0.0.0 = none), and whether podwarp answers
+  // ARP there for its pods too.
+  Ipv4Address underlay_address;
+  bool announce_pods = false;
 };
 
 // What a device does by itself with a frame's Offload; what it can't is done before Transmit().

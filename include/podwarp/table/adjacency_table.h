@@ -12,10 +12,12 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "podwarp/net/mac_address.h"
+#include "podwarp/table/port_id.h"
 #include "podwarp/table/rcu.h"
 #include "podwarp/table/table_memory.h"
 
@@ -24,26 +26,27 @@ namespace podwarp {
 // What stands behind an address, and so what becomes of a frame that is routed there and of an ARP
 // request for it.
 enum class NextHopKind : uint8_t {
-  kNone,        // no route
+  // Nothing is sent there as it is; what happens instead is decided off the fast way.
+  kNone,        // outside the cluster: where to depends on who sends (NodeSettings)
   kUnowned,     // inside the cluster's ranges, but nobody has the address (yet)
-  kLocal,       // podwarp itself: the gateway address
   kReserved,    // nobody's, and nobody may claim it
-  kUnresolved,  // a remote node or router whose MAC is not known yet
-  kPod,         // a pod on this node
-  kNode,        // a pod on a remote node, or that node's own address
-  kHost,        // this node's own kernel, by the host port
-  kExternal,    // outside the cluster: by the host port or an uplink's router
+  kLocal,       // podwarp itself: the gateway address
+  kOnLink,      // on an uplink's segment, not a node of the cluster, not asked for yet
+  kUnresolved,  // on an uplink's segment, asked for; no answer yet
+  // From here on an adjacency has a port and MACs.
+  kPod,       // a pod on this node
+  kHost,      // this node's own kernel, by the host port
+  kNode,      // a remote node, and the pods on it
+  kNeighbor,  // a host or router on an uplink's segment that is no node of the cluster
 };
+std::string_view ToString(NextHopKind kind);  // "pod", "on_link", ...
 
-// Kinds from here on have a port and MACs.
 inline constexpr NextHopKind kFirstForwardable = NextHopKind::kPod;
 
 using AdjacencyIndex = uint32_t;
 inline constexpr int kAdjacencyIndexBits = 25;  // what a route's entry has room for
-using PortId = uint16_t;
 
 inline constexpr AdjacencyIndex kNoAdjacency = 0;  // always there, kind kNone: what no route means
-inline constexpr PortId kNoPort = 0xffff;
 
 struct alignas(32) Adjacency {
   // As they stand at the start of a frame, so that one copy writes both.
@@ -56,8 +59,6 @@ struct alignas(32) Adjacency {
   uint8_t unused[5] = {};
   uint32_t owner = 0;  // number of the pod, node, ... in the control's tables, for reports
   uint32_t unused2 = 0;
-
-  bool forwardable() const { return kind >= kFirstForwardable; }
 };
 static_assert(sizeof(Adjacency) == 32);
 

@@ -1,0 +1,72 @@
+// A frame's way through podwarp, for one worker.
+//
+// Thread rule: a Pipeline belongs to one worker thread. It reads the tables; the caller keeps them
+// valid: it is online in Tables::rcu and reports a quiescent state only between calls.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "podwarp/dataplane/burst.h"
+#include "podwarp/dataplane/drop_reason.h"
+#include "podwarp/dataplane/event.h"
+#include "podwarp/dataplane/rate_limiter.h"
+#include "podwarp/dataplane/tables.h"
+#include "podwarp/telemetry/counters.h"
+
+namespace podwarp {
+
+// Where frames wait for the end of the round, for one port.
+struct TransmitBuffer {
+  uint16_t count = 0;
+  rte_mbuf* frames[kBurstFrames];
+};
+
+struct RateLimits {
+  Rate arp;          // of each port
+  Rate icmp_errors;  // of the worker
+};
+
+// What the stages share.
+struct WorkerContext {
+  uint16_t worker;
+  Tables& tables;
+  WorkerCounters& counters;
+  EventRing& events;
+  rte_mempool* pool;  // for frames that podwarp makes
+  RateLimits limits;
+  uint64_t now = 0;  // TSC at the start of the round
+
+  std::vector<TransmitBuffer> transmit = std::vector<TransmitBuffer>(kMaxPorts);
+  std::vector<PortId> waiting;  // ports whose transmit buffer isn't empty
+  std::vector<RateLimiter> arp_limiters = std::vector<RateLimiter>(kMaxPorts);
+  RateLimiter icmp_error_limiter;
+  uint16_t next_ip_identification = 0;
+
+  void Tell(const Event& event) {
+    if (!events.Put(event)) counters.events_lost.Add(1);
+  }
+};
+
+class Pipeline {
+ public:
+  // All of `context` outlives the pipeline.
+  explicit Pipeline(WorkerContext* context);
+
+  // A round: any number of Process() and Send(), then one Flush().
+  void BeginRound(uint64_t now) { context_.now = now; }
+  // Takes all frames that `port` has for `queue`, up to a burst, the whole way to the transmit
+  // buffers. Returns how many there were.
+  uint16_t Process(PortId port, uint16_t queue);
+  // Sends a whole frame that podwarp made itself, as it is.
+  void Send(PortId port, rte_mbuf* frame);
+  // Hands what waits to the ports.
+  void Flush();
+
+ private:
+  WorkerContext& context_;
+};
+
+}  // namespace podwarp

@@ -1,0 +1,23 @@
+// What workers must know about the node itself.
+#pragma once
+
+#include "podwarp/net/ip_address.h"
+#include "podwarp/net/mac_address.h"
+#include "podwarp/table/adjacency_table.h"
+
+namespace podwarp {
+
+// Immutable once published; a change is a new object, swapped whole (Tables::settings).
+struct NodeSettings {
+  MacAddress virtual_mac;
+  MacAddress gateway_mac;
+  Ipv4Address gateway_address;
+  // hairpin_mode promiscuous-arp: ARP is answered for every address of the cluster's ranges.
+  bool promiscuous_arp = true;
+  // Where an address outside the cluster leads: for pods to the host port, where the kernel
+  // masquerades; for the host port itself to an uplink's router. kNoAdjacency: nowhere.
+  AdjacencyIndex external_from_pod = kNoAdjacency;
+  AdjacencyIndex external_from_host = kNoAdjacency;
+};
+
+}  // namespace podwarp

@@ -1,0 +1,35 @@
+// When a frame may simply be sent to its next hop: asked for every frame by Rewrite, and again by
+// HandleException, which has to say what was wrong.
+#pragma once
+
+#include "podwarp/dataplane/burst.h"
+#include "podwarp/dataplane/frame.h"
+#include "podwarp/port/offload.h"
+
+namespace podwarp {
+
+// Hosts on an uplink's segment that are no nodes of the cluster are reached by this node's kernel
+// only. For pods they lie outside the cluster like any other: by the host port, masqueraded.
+inline NextHopKind LastForwardable(const Ingress& ingress) {
+  return ingress.port == nullptr || ingress.role() == PortRole::kHost ? NextHopKind::kNeighbor
+                                                                      : NextHopKind::kNode;
+}
+
+// A frame from the wire never goes back to it: it is late traffic for a pod that moved away, and
+// sending it on would let two nodes with different views play ping-pong with it.
+inline PortId BarredPort(const Ingress& ingress) {
+  return ingress.port != nullptr && ingress.role() == PortRole::kUplink ? ingress.id : kNoPort;
+}
+
+// A frame that is longer than the MTU still fits if it is to be cut into segments that do, or is
+// only padded.
+inline bool FitsMtu(rte_mbuf* frame, uint16_t mtu_bytes) {
+  if (rte_pktmbuf_pkt_len(frame) <= uint32_t{mtu_bytes} + kEthernetHeaderBytes) return true;
+  if (HasOffload(frame) && OffloadOf(frame)->segment_bytes != 0) {
+    const Offload& offload = *OffloadOf(frame);
+    return offload.l3_bytes + offload.l4_bytes + offload.segment_bytes <= mtu_bytes;
+  }
+  return Ipv4Of(frame)->total_length.host() <= mtu_bytes;
+}
+
+}  // namespace podwarp

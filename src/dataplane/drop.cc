@@ -1,0 +1,18 @@
+#include "dataplane/drop.h"
+
+namespace podwarp {
+
+void Drop(WorkerContext& context, PortId port, rte_mbuf* frame, DropReason reason) {
+  const auto index = static_cast<size_t>(reason);
+  context.counters.drops[index].Add(1);
+  context.counters.last_drop_port[index].store(port, std::memory_order_relaxed);
+  if (port != kNoPort) context.counters.ports[port].dropped_frames.Add(1);
+  rte_pktmbuf_free(frame);
+}
+
+void Consume(WorkerContext& context, rte_mbuf* frame) {
+  context.counters.consumed.Add(1);
+  rte_pktmbuf_free(frame);
+}
+
+}  // namespace podwarp

@@ -1,0 +1,22 @@
+#include "podwarp/dataplane/tables.h"
+
+namespace podwarp {
+
+Tables::Tables(uint32_t workers, uint32_t adjacency_capacity)
+    : rcu(workers),
+      adjacencies(&rcu, adjacency_capacity),
+      routes(&rcu),
+      ports(&rcu),
+      pods(&rcu),
+      settings_(new NodeSettings) {}
+
+Tables::~Tables() {
+  rcu.Synchronize();
+  delete settings_.load();
+}
+
+void Tables::SetSettings(const NodeSettings& settings) {
+  rcu.RetireObject(settings_.exchange(new NodeSettings(settings), std::memory_order_acq_rel));
+}
+
+}  // namespace podwarp

@@ -1,0 +1,210 @@
+// Theory of operation
+//
+// A round asks every polled queue once, then those that report readiness, then sends what the
+// control thread made, and hands everything to the ports. No pointer into a table lives longer
+// than a round: at its end the worker reports a quiescent state.
+//
+// Asking the kernel which taps are ready is a system call. While polled queues keep the worker
+// busy, it asks only every 10 us, unless the last answer was that something was ready.
+//
+// Idle: first the worker polls on, then it sleeps, longer each time, up to a bound. It sleeps in
+// the epoll set, so that a tap's frame or the control thread wakes it at once; only a polled
+// queue's frame has to wait for the end of the sleep. It is RCU-offline meanwhile.
+#include "podwarp/dataplane/worker.h"
+
+#include <glog/logging.h>
+#include <rte_cycles.h>
+#include <rte_pause.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/drop.h"
+
+namespace podwarp {
+namespace {
+
+constexpr uint64_t kReadinessIntervalNs = 10'000;
+constexpr uint64_t kSpinNs = 50'000;        // poll on for so long before the first sleep
+constexpr uint64_t kFirstSleepNs = 20'000;  // doubles up to the bound
+// With no polled queue whatever is to be done wakes the worker.
+constexpr uint64_t kLongSleepNs = 100'000'000;
+constexpr unsigned kInjectRingSize = 1024;
+constexpr uint64_t kWakeUp = UINT64_MAX;
+constexpr int kReadyAtOnce = 64;
+
+uint64_t Pack(PortId port, uint16_t queue) { return uint64_t{port} << 16 | queue; }
+
+uint64_t NanosecondsToCycles(uint64_t ns) {
+  return static_cast<uint64_t>(static_cast<double>(ns) * 1e-9 *
+                               static_cast<double>(rte_get_tsc_hz()));
+}
+
+}  // namespace
+
+Worker::Worker(const WorkerOptions& options, Tables* tables, EventRing* events, rte_mempool* pool)
+    : options_(options),
+      tables_(*tables),
+      context_{.worker = options.id,
+               .tables = *tables,
+               .counters = counters_,
+               .events = *events,
+               .pool = pool,
+               .limits = options.limits},
+      pipeline_(&context_),
+      polled_(new Polled),
+      injected_(kInjectRingSize),
+      epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  PCHECK(epoll_fd_ >= 0 && wake_fd_ >= 0) << "worker " << options.id;
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = kWakeUp}};
+  PCHECK(epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) == 0);
+}
+
+Worker::~Worker() {
+  Injected left;
+  while (injected_.Take(&left)) Drop(context_, kNoPort, left.frame, DropReason::kPortGone);
+  tables_.rcu.Synchronize();
+  delete polled_.load();
+  close(epoll_fd_);
+  close(wake_fd_);
+}
+
+void Worker::Run() {
+  // A sleep must not last 50 us longer than asked for.
+  prctl(PR_SET_TIMERSLACK, 1000);
+  tables_.rcu.Register(options_.id);
+  tables_.rcu.Online(options_.id);
+  const uint64_t spin = NanosecondsToCycles(kSpinNs);
+  uint64_t last_busy = rte_rdtsc();
+  uint64_t sleep_ns = 0;
+  while (!stop_.load(std::memory_order_relaxed)) {
+    const uint64_t start = rte_rdtsc();
+    const uint32_t frames = Round();
+    tables_.rcu.Quiescent(options_.id);
+    const uint64_t end = rte_rdtsc();
+    if (frames > 0) {
+      counters_.cycles_busy.Add(end - start);
+      last_busy = end;
+      sleep_ns = 0;
+      continue;
+    }
+    counters_.cycles_idle.Add(end - start);
+    if (options_.idle.may_sleep && end - last_busy > spin) {
+      sleep_ns = std::min(std::max(2 * sleep_ns, kFirstSleepNs), options_.idle.max_sleep_ns);
+      Sleep(sleep_ns);
+    } else {
+      rte_pause();
+    }
+  }
+  tables_.rcu.Offline(options_.id);
+  tables_.rcu.Unregister(options_.id);
+}
+
+uint32_t Worker::Round() {
+  const uint64_t now = rte_rdtsc();
+  pipeline_.BeginRound(now);
+  uint32_t frames = 0;
+  uint32_t bursts = 0;
+  for (const ReceiveQueue& queue : *polled_.load(std::memory_order_acquire)) {
+    const uint16_t received = pipeline_.Process(queue.port, queue.queue);
+    frames += received;
+    bursts += received > 0;
+  }
+  if (frames == 0 || now >= next_readiness_check_) frames += ProcessReady(now);
+  SendInjected();
+  pipeline_.Flush();
+  counters_.rounds.Add(1);
+  counters_.bursts.Add(bursts);
+  return frames;
+}
+
+uint32_t Worker::ProcessReady(uint64_t now) {
+  epoll_event ready[kReadyAtOnce];
+  const int count = epoll_wait(epoll_fd_, ready, kReadyAtOnce, 0);
+  uint32_t frames = 0;
+  for (int i = 0; i < count; ++i) {
+    const uint64_t data = ready[i].data.u64;
+    if (data == kWakeUp) continue;
+    const uint16_t received =
+        pipeline_.Process(static_cast<PortId>(data >> 16), static_cast<uint16_t>(data));
+    counters_.bursts.Add(received > 0);
+    frames += received;
+  }
+  next_readiness_check_ = frames > 0 ? 0 : now + NanosecondsToCycles(kReadinessIntervalNs);
+  return frames;
+}
+
+void Worker::SendInjected() {
+  Injected injected;
+  while (injected_.Take(&injected)) {
+    pipeline_.Send(static_cast<PortId>(injected.port), injected.frame);
+  }
+}
+
+void Worker::Sleep(uint64_t ns) {
+  if (polled_.load(std::memory_order_acquire)->empty()) ns = kLongSleepNs;
+  const timespec timeout{.tv_sec = 0, .tv_nsec = static_cast<long>(ns)};
+  epoll_event event;
+  tables_.rcu.Offline(options_.id);
+  const uint64_t start = rte_rdtsc();
+  // Only the wake-up is drained here: what else is ready is found by the next round.
+  if (epoll_pwait2(epoll_fd_, &event, 1, &timeout, nullptr) > 0 && event.data.u64 == kWakeUp) {
+    eventfd_t ignored;
+    eventfd_read(wake_fd_, &ignored);
+  }
+  counters_.cycles_sleeping.Add(rte_rdtsc() - start);
+  counters_.sleeps.Add(1);
+  tables_.rcu.Online(options_.id);
+}
+
+void Worker::Stop() {
+  stop_.store(true, std::memory_order_relaxed);
+  eventfd_write(wake_fd_, 1);
+}
+
+absl::Status Worker::AddQueue(PortId port, uint16_t queue) {
+  const int fd = tables_.ports.Get(port)->ReadinessFd(queue);
+  if (fd >= 0) {
+    epoll_event event{.events = EPOLLIN, .data = {.u64 = Pack(port, queue)}};
+    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) {
+      return absl::ErrnoToStatus(errno,
+                                 absl::StrCat("port '", tables_.ports.Get(port)->settings().name,
+                                              "': can't be watched by worker ", options_.id));
+    }
+  }
+  queues_.push_back({port, queue, fd});
+  PublishPolled();
+  return absl::OkStatus();
+}
+
+void Worker::RemoveQueues(PortId port) {
+  for (const ReceiveQueue& queue : queues_) {
+    if (queue.port == port && queue.readiness_fd >= 0) {
+      epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, queue.readiness_fd, nullptr);
+    }
+  }
+  std::erase_if(queues_, [&](const ReceiveQueue& queue) { return queue.port == port; });
+  PublishPolled();
+}
+
+void Worker::PublishPolled() {
+  auto* polled = new Polled;
+  std::copy_if(queues_.begin(), queues_.end(), std::back_inserter(*polled),
+               [](const ReceiveQueue& queue) { return queue.readiness_fd < 0; });
+  tables_.rcu.RetireObject(polled_.exchange(polled, std::memory_order_acq_rel));
+  eventfd_write(wake_fd_, 1);
+}
+
+bool Worker::Inject(PortId port, rte_mbuf* frame) {
+  if (!injected_.Put({frame, port})) return false;
+  eventfd_write(wake_fd_, 1);
+  return true;
+}
+
+}  // namespace podwarp
