@@ -24,7 +24,8 @@ absl::Status AddressOwners::Add(const std::string& name, const Adjacency& adjace
   return absl::OkStatus();
 }
 
-absl::Status AddressOwners::Change(const std::string& name, const Adjacency& adjacency) {
+absl::Status AddressOwners::Change(const std::string& name, const Adjacency& adjacency,
+                                   const std::function<void()>& publish_others) {
   const auto owner = owners_.find(name);
   if (owner == owners_.end()) return NoSuchOwner(name);
   const absl::StatusOr<AdjacencyIndex> index = tables_.adjacencies.Add(adjacency);
@@ -37,6 +38,7 @@ absl::Status AddressOwners::Change(const std::string& name, const Adjacency& adj
   owner->second.adjacency = *index;
   names_.erase(old);
   names_[*index] = name;
+  publish_others();
   tables_.adjacencies.Remove(old);
   return absl::OkStatus();
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -32,9 +33,12 @@ class AddressOwners {
   // `name`: unique, and what reports call the owner: "pod default/web-1", "node node-b", "gateway".
   // Errors: AlreadyExists; ResourceExhausted.
   absl::Status Add(const std::string& name, const Adjacency& adjacency);
-  // All addresses of the owner lead by `adjacency` from now on. Errors: NotFound,
-  // ResourceExhausted.
-  absl::Status Change(const std::string& name, const Adjacency& adjacency);
+  // All addresses of the owner lead by `adjacency` from now on. `publish_others` moves whatever else
+  // holds the owner's adjacency, before the old one is given up: an index must not be found
+  // anywhere once its grace period begins. Errors: NotFound, ResourceExhausted.
+  absl::Status Change(
+      const std::string& name, const Adjacency& adjacency,
+      const std::function<void()>& publish_others = [] {});
   // The owner and its prefixes; an address may then fall back to a wider prefix's owner.
   // Errors: NotFound.
   absl::Status Remove(const std::string& name);

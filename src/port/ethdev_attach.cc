@@ -54,9 +54,10 @@ absl::Status VdevError(const Vdev& vdev, int error) {
                                             "net_af_packet0; `ls " RTE_EAL_PMD_PATH
                                             "` shows the drivers installed"));
   }
+  // Many drivers say -1 for whatever went wrong, which reads as a lack of rights.
+  const std::string reason = error == -1 ? "" : absl::StrCat(" (", rte_strerror(-error), ")");
   return absl::UnavailableError(absl::StrCat(
-      vdev.name, ": the driver refuses \"", vdev.arguments, "\" (", rte_strerror(-error),
-      "); its reason stands in DPDK's log",
+      vdev.name, ": the driver refuses \"", vdev.arguments, "\"", reason, "; DPDK's log says why",
       vdev.interface.empty() ? "" : ", and interfaces need CAP_NET_RAW and CAP_NET_ADMIN"));
 }
 
@@ -89,6 +90,13 @@ absl::Status ProbeVdev(const Vdev& vdev) {
   if (!vdev.interface.empty() && !FindKernelInterface(vdev.interface)) {
     return absl::NotFoundError(absl::StrCat(vdev.name, ": there is no interface \"", vdev.interface,
                                             "\": `ip link show` lists what there is"));
+  }
+  if (NamesDriver(vdev.name, "virtio_user") &&
+      vdev.arguments.find("server=1") != std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        vdev.name,
+        ": with server=1 its driver would hold up all of podwarp until the peer connects: "
+        "let the peer listen, and leave server=1 out"));
   }
   const int error = rte_eal_hotplug_add("vdev", vdev.name.c_str(), vdev.arguments.c_str());
   return error == 0 ? absl::OkStatus() : VdevError(vdev, error);

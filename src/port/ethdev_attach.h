@@ -37,9 +37,10 @@ Vdev ParseVdev(const std::string& vdev);
 Vdev ParseVdevForMtu(const std::string& vdev, uint16_t mtu_bytes);
 
 // Returns the number of the ethdev port, neither configured nor started, and marks it as taken.
-// Errors, each one sentence with the command that helps: InvalidArgument (no such form),
-// NotFound (no such device, interface or driver), FailedPrecondition (bound to another driver),
-// AlreadyExists (taken), ResourceExhausted (RTE_MAX_ETHPORTS), Unavailable (the driver refuses).
+// Errors, each one sentence with the command that helps: InvalidArgument (no such form, or one that
+// would block), NotFound (no such device, interface or driver), FailedPrecondition (bound to
+// another driver), AlreadyExists (taken), ResourceExhausted (RTE_MAX_ETHPORTS), Unavailable (the
+// driver refuses).
 absl::StatusOr<uint16_t> AttachDevice(const DeviceName& device, uint16_t mtu_bytes);
 
 // Closes the port and takes its device out of the process. REQUIRES: from AttachDevice, stopped.

@@ -52,10 +52,15 @@ void FromDeviceOffload(rte_mbuf* frame) {
   offload.trusted = true;
   const uint32_t l4 = kEthernetHeaderBytes + uint32_t{offload.l3_bytes};
   if (ip->protocol == kIpProtocolTcp && l4 + sizeof(TcpHeader) <= bytes) {
-    offload.l4_bytes =
-        static_cast<uint8_t>(rte_pktmbuf_mtod_offset(frame, const TcpHeader*, l4)->header_bytes());
+    auto* tcp = rte_pktmbuf_mtod_offset(frame, TcpHeader*, l4);
+    offload.l4_bytes = static_cast<uint8_t>(tcp->header_bytes());
     if (large) offload.segment_bytes = frame->tso_segsz;
-  } else if (ip->protocol == kIpProtocolUdp && l4 + sizeof(UdpHeader) <= bytes) {
+    // A device that merged segments itself has verified and finished their checksum: open it again.
+    if (!open) {
+      tcp->checksum =
+          Be16::FromRaw(rte_ipv4_phdr_cksum(reinterpret_cast<const rte_ipv4_hdr*>(ip), 0));
+    }
+  } else if (open && ip->protocol == kIpProtocolUdp && l4 + sizeof(UdpHeader) <= bytes) {
     offload.l4_bytes = sizeof(UdpHeader);
   } else {
     return;

@@ -52,6 +52,7 @@ struct PortCapabilities {
 struct PortState {
   bool up = false;
   std::string why_down;     // one plain sentence; empty if up
+  bool is_gone = false;     // down for good: its owner is to close the port and open a new one
   uint32_t speed_mbps = 0;  // 0 = unknown
 };
 

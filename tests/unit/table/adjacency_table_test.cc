@@ -21,7 +21,7 @@ TEST(AdjacencyTable, EntryZeroIsNoRoute) {
   AdjacencyTable table(&rcu, 8);
   EXPECT_EQ(table[kNoAdjacency].kind, NextHopKind::kNone);
   EXPECT_EQ(table[kNoAdjacency].port, kNoPort);
-  EXPECT_FALSE(table[kNoAdjacency].kind >= kFirstForwardable);
+  EXPECT_LT(table[kNoAdjacency].kind, kFirstForwardable);
   EXPECT_EQ(table.size(), 0u);
 }
 

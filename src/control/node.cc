@@ -1,0 +1,408 @@
+#include "control/node.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "control/arp_frames.h"
+
+namespace podwarp {
+namespace {
+
+constexpr absl::Duration kPortRetry = absl::Seconds(1);
+constexpr absl::Duration kPortCheck = absl::Milliseconds(200);
+
+constexpr char kGateway[] = "gateway";
+constexpr char kHost[] = "host";
+constexpr char kRanges[] = "ranges";
+constexpr char kReserved[] = "reserved";
+
+std::string PodName(const PodConfig& pod) { return absl::StrCat("pod ", pod.full_name()); }
+std::string NodeName(const RemoteNodeConfig& node) { return absl::StrCat("node ", node.name); }
+
+}  // namespace
+
+Node::Node(const Config* config, Tables* tables, PortFactory* ports, WorkerSet* workers,
+           EventRing* events, rte_mempool* pool)
+    : config_(*config),
+      tables_(*tables),
+      port_factory_(*ports),
+      workers_(*workers),
+      events_(*events),
+      pool_(pool),
+      owners_(tables),
+      announcer_(config->limits.announcements_per_second) {}
+
+absl::Status Node::Start(absl::Time now) {
+  for (const absl::Status& status :
+       {PublishRanges(), OpenUplinks(now), OpenHostPort(), PublishNodes(now), PublishRouters(now)}) {
+    if (!status.ok()) return status;
+  }
+  PublishSettings();
+  for (const PodConfig& pod : config_.pods) {
+    PodRecord& record = pods_[pod.full_name()];
+    record.config = pod;
+    OpenPod(record, now);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Node::PublishRanges() {
+  absl::Status status = owners_.Add(kRanges, {.kind = NextHopKind::kUnowned});
+  status.Update(owners_.Add(kReserved, {.kind = NextHopKind::kReserved}));
+  status.Update(owners_.Add(kGateway, {.kind = NextHopKind::kLocal}));
+  for (const Ipv4Prefix& range : config_.pod_ranges) {
+    status.Update(owners_.Claim(kRanges, range, generation_));
+  }
+  for (const Ipv4Prefix& range : config_.service_ranges) {
+    status.Update(owners_.Claim(kRanges, range, generation_));
+  }
+  for (const Ipv4Address& address : config_.reserved_addresses) {
+    status.Update(owners_.Claim(kReserved, Ipv4Prefix::Host(address), generation_));
+  }
+  status.Update(owners_.Claim(kGateway, Ipv4Prefix::Host(config_.gateway.address), generation_));
+  return status;
+}
+
+absl::StatusOr<PortId> Node::AddPort(absl::StatusOr<std::unique_ptr<Port>> port) {
+  if (!port.ok()) return port.status();
+  absl::StatusOr<PortId> id = tables_.ports.Add(*std::move(port));
+  if (!id.ok()) return id;
+  if (absl::Status status = workers_.Attach(*id); !status.ok()) {
+    tables_.ports.Remove(*id);
+    return status;
+  }
+  const Port& added = *tables_.ports.Get(*id);
+  LOG(INFO) << "port " << added.settings().name << " is open: " << added.Driver() << ", "
+            << ToString(added.settings().role);
+  return id;
+}
+
+absl::Status Node::OpenUplinks(absl::Time now) {
+  for (const UplinkConfig& uplink : config_.uplinks) {
+    const absl::StatusOr<PortId> port = AddPort(port_factory_.OpenUplink(uplink));
+    if (!port.ok()) return port.status();
+    uplinks_.push_back({*port, &uplink});
+    announcer_.AddKeepAlive(*port, now);
+    if (!uplink.address.has_value()) continue;
+    announcer_.Announce(*port, *uplink.address, now);
+    const std::string segment = absl::StrCat("segment of ", uplink.name);
+    absl::Status status = owners_.Add(segment, {.port = *port, .kind = NextHopKind::kOnLink});
+    status.Update(owners_.Claim(segment, *uplink.segment(), generation_));
+    // The gateway answers for it, unless the kernel will.
+    status.Update(owners_.Claim(kGateway, Ipv4Prefix::Host(*uplink.address), generation_));
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Node::OpenHostPort() {
+  if (!config_.host_port.has_value()) return absl::OkStatus();
+  const absl::StatusOr<PortId> port = AddPort(port_factory_.OpenHostPort(*config_.host_port));
+  if (!port.ok()) return port.status();
+  host_port_ = *port;
+  Pod kernel{.name = kHost,
+             .mac = HostMac(config_),
+             .addresses = {config_.host_port->address},
+             .is_host = true};
+  for (const UplinkConfig& uplink : config_.uplinks) {
+    if (uplink.address.has_value()) kernel.addresses.push_back(*uplink.address);
+  }
+  absl::Status status = owners_.Add(
+      kHost, {.destination = kernel.mac,
+              .source = config_.gateway.mac,
+              .port = host_port_,
+              .mtu_bytes = tables_.ports.Get(host_port_)->settings().mtu_bytes,
+              .kind = NextHopKind::kHost});
+  for (const Ipv4Address& address : kernel.addresses) {
+    status.Update(owners_.Claim(kHost, Ipv4Prefix::Host(address), generation_));
+  }
+  tables_.pods.Set(host_port_, std::move(kernel));
+  return status;
+}
+
+absl::Status Node::PublishNodes(absl::Time now) {
+  for (const RemoteNodeConfig& node : config_.nodes) {
+    const Uplink* uplink = UplinkNamed(node.uplink);
+    const std::string name = NodeName(node);
+    absl::Status status;
+    if (node.virtual_mac.has_value()) {
+      status = owners_.Add(name, AdjacencyVia(uplink->port, NextHopKind::kNode, *node.virtual_mac));
+      if (status.ok() && node.underlay_address.has_value()) {
+        status = owners_.Claim(name, Ipv4Prefix::Host(*node.underlay_address), generation_);
+      }
+    } else {
+      status = AddNeighbor(name, *node.underlay_address, uplink->port, /*is_configured=*/true, now);
+    }
+    for (const Ipv4Prefix& range : node.pod_ranges) {
+      status.Update(owners_.Claim(name, range, generation_));
+    }
+    if (!status.ok()) return status;
+  }
+  for (const RouteConfig& route : config_.routes) {
+    const absl::Status status =
+        owners_.Claim(absl::StrCat("node ", route.node), route.prefix, generation_);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Node::PublishRouters(absl::Time now) {
+  for (const Uplink& uplink : uplinks_) {
+    if (!uplink.config->router.has_value()) continue;
+    const std::string name = absl::StrCat("router ", uplink.config->router->ToString());
+    absl::Status status = AddNeighbor(name, *uplink.config->router, uplink.port, true, now);
+    if (!status.ok()) return status;
+    if (router_name_.empty()) router_name_ = name;
+  }
+  return absl::OkStatus();
+}
+
+void Node::PublishSettings() {
+  const AddressOwners::Owner* host = owners_.Find(kHost);
+  const AddressOwners::Owner* router = owners_.Find(router_name_);
+  NodeSettings settings{.virtual_mac = config_.virtual_mac,
+                        .gateway_mac = config_.gateway.mac,
+                        .gateway_address = config_.gateway.address,
+                        .promiscuous_arp = config_.hairpin_mode == HairpinMode::kPromiscuousArp};
+  if (router != nullptr) {
+    settings.external_from_host = router->adjacency;
+    settings.external_from_pod = router->adjacency;
+  }
+  if (host != nullptr) settings.external_from_pod = host->adjacency;
+  tables_.SetSettings(settings);
+}
+
+void Node::OpenPod(PodRecord& pod, absl::Time now) {
+  const absl::StatusOr<PortId> port = AddPort(port_factory_.OpenPodPort(pod.config));
+  if (!port.ok()) {
+    const std::string why(port.status().message());
+    if (why != pod.why_down) {
+      LOG(WARNING) << "pod " << pod.config.full_name() << " has no port: " << why;
+    }
+    pod.why_down = why;
+    pod.next_try = now + kPortRetry;
+    return;
+  }
+  pod.port = *port;
+  pod.why_down.clear();
+  if (absl::Status status = PublishPod(pod); !status.ok()) {
+    return ClosePod(pod, std::string(status.message()), now);
+  }
+  AnnouncePod(pod.config, now);
+}
+
+absl::Status Node::PublishPod(const PodRecord& pod) {
+  const PodConfig& config = pod.config;
+  tables_.pods.Set(pod.port, {.name = config.full_name(),
+                              .mac = config.mac,
+                              .addresses = config.addresses,
+                              .allowed_prefixes = config.allowed_prefixes});
+  absl::Status status = owners_.Add(PodName(config), {.destination = config.mac,
+                                                      .source = config_.gateway.mac,
+                                                      .port = pod.port,
+                                                      .mtu_bytes = config.mtu_bytes,
+                                                      .kind = NextHopKind::kPod});
+  ++generation_;
+  for (const Ipv4Address& address : config.addresses) {
+    status.Update(owners_.Claim(PodName(config), Ipv4Prefix::Host(address), generation_));
+  }
+  return status;
+}
+
+void Node::ClosePod(PodRecord& pod, const std::string& why, absl::Time now) {
+  LOG(WARNING) << "pod " << pod.config.full_name() << " has lost its port: " << why;
+  owners_.Remove(PodName(pod.config)).IgnoreError();  // it may not have come that far
+  for (const Ipv4Address& address : pod.config.addresses) announcer_.Withdraw(address);
+  tables_.pods.Remove(pod.port);
+  announcer_.RemovePort(pod.port);
+  workers_.Detach(pod.port);
+  tables_.ports.Remove(pod.port);
+  pod.port = kNoPort;
+  pod.why_down = why;
+  pod.next_try = now + kPortRetry;
+}
+
+void Node::AnnouncePod(const PodConfig& pod, absl::Time now) {
+  for (const Uplink& uplink : uplinks_) {
+    if (!uplink.config->announce_pods) continue;
+    for (const Ipv4Address& address : pod.addresses) announcer_.Announce(uplink.port, address, now);
+  }
+}
+
+void Node::Tick(absl::Time now) {
+  Event event;
+  // A flood of events must not keep the control thread from its other duties.
+  for (unsigned i = 0; i < kEventRingSize && events_.Take(&event); ++i) Handle(event, now);
+  if (now >= next_port_check_) {
+    CheckPorts(now);
+    next_port_check_ = now + kPortCheck;
+  }
+  SendDue(now);
+  tables_.rcu.Poll();
+}
+
+void Node::Handle(const Event& event, absl::Time now) {
+  switch (event.kind) {
+    case EventKind::kNeighborAnswered:
+      return HandleAnswer(event, now);
+    case EventKind::kNeighborWanted:
+      return HandleWanted(event, now);
+    case EventKind::kAddressConflict:
+      return HandleConflict(event, now);
+    case EventKind::kPodArrived:
+      return HandleArrival(event, now);
+    case EventKind::kAddressAlive:
+      if (PodRecord* pod = PodBehind(event.port)) pod->last_seen = now;
+      return;
+  }
+}
+
+void Node::HandleAnswer(const Event& event, absl::Time now) {
+  if (!neighbors_.Answered(event.address, event.port, event.mac, now)) return;
+  const std::string& name = neighbor_names_.at(event.address);
+  const NextHopKind kind = absl::StartsWith(name, "node ") ? NextHopKind::kNode
+                                                           : NextHopKind::kNeighbor;
+  LOG(INFO) << name << " is at " << event.mac.ToString();
+  const absl::Status status =
+      owners_.Change(name, AdjacencyVia(event.port, kind, event.mac), [this] { PublishSettings(); });
+  LOG_IF(ERROR, !status.ok()) << name << ": " << status.message();
+}
+
+void Node::HandleWanted(const Event& event, absl::Time now) {
+  for (const Uplink& uplink : uplinks_) {
+    const std::optional<Ipv4Prefix> segment = uplink.config->segment();
+    if (!segment.has_value() || !segment->Contains(event.address)) continue;
+    if (neighbors_.all().contains(event.address)) return;
+    const std::string name = absl::StrCat("neighbor ", event.address.ToString());
+    const absl::Status status = AddNeighbor(name, event.address, uplink.port, false, now);
+    LOG_IF_EVERY_N(WARNING, !status.ok(), 100) << status.message();
+    return;
+  }
+}
+
+void Node::HandleConflict(const Event& event, absl::Time now) {
+  const Port* port = tables_.ports.Get(event.port);
+  if (port == nullptr) return;
+  if (PodRecord* pod = PodBehind(event.port)) ++pod->conflicts;
+  LOG_EVERY_N(WARNING, 100) << "address conflict: " << event.mac.ToString() << " on port "
+                            << port->settings().name << " claims " << event.address.ToString()
+                            << ", which belongs to " << owners_.OwnerOf(event.address);
+  // On a wire that podwarp doesn't speak for its pods on, it has nothing to defend.
+  const bool is_ours_to_say = port->settings().role != PortRole::kUplink ||
+                              port->settings().announce_pods ||
+                              event.address == port->settings().underlay_address;
+  if (is_ours_to_say) announcer_.Defend(event.port, event.address, now);
+}
+
+void Node::HandleArrival(const Event& event, absl::Time now) {
+  PodRecord* pod = PodBehind(event.port);
+  if (pod == nullptr) return;
+  LOG(INFO) << "pod " << pod->config.full_name() << " says that it lives here now";
+  ++generation_;
+  for (const Ipv4Address& address : pod->config.addresses) {
+    const absl::Status status =
+        owners_.Claim(PodName(pod->config), Ipv4Prefix::Host(address), generation_);
+    LOG_IF(ERROR, !status.ok()) << status.message();
+  }
+  AnnouncePod(pod->config, now);
+}
+
+void Node::CheckPorts(absl::Time now) {
+  for (const PortId id : tables_.ports.RefreshStates()) {
+    const Port& port = *tables_.ports.Get(id);
+    const PortState state = port.State();
+    LOG(INFO) << "port " << port.settings().name << " is "
+              << (state.up ? "up" : absl::StrCat("down: ", state.why_down));
+  }
+  for (auto& [name, pod] : pods_) {
+    if (pod.port == kNoPort) {
+      if (now >= pod.next_try) OpenPod(pod, now);
+    } else if (const PortState state = tables_.ports.Get(pod.port)->State(); state.is_gone) {
+      ClosePod(pod, state.why_down, now);
+    }
+  }
+}
+
+void Node::SendDue(absl::Time now) {
+  for (const Announcer::Due& due : announcer_.TakeDue(now)) {
+    const Port& port = *tables_.ports.Get(due.port);
+    const Ipv4Address own = port.settings().underlay_address;
+    if (due.kind == Announcer::Due::kAnnounce) {
+      Send(due.port, MakeArpAnnouncement(port, due.address, /*as_reply=*/false, pool_));
+      Send(due.port, MakeArpAnnouncement(port, due.address, /*as_reply=*/true, pool_));
+    } else {
+      Send(due.port, own.is_zero() ? MakeKeepAlive(port, pool_)
+                                   : MakeArpAnnouncement(port, own, /*as_reply=*/false, pool_));
+    }
+  }
+  const Neighbors::Actions actions = neighbors_.Due(now);
+  for (const Neighbors::Request& request : actions.requests) {
+    const Port& port = *tables_.ports.Get(request.uplink);
+    Send(request.uplink, MakeArpRequest(port, request.address, request.to, pool_));
+  }
+  for (const Ipv4Address& address : actions.gone) {
+    owners_.Remove(neighbor_names_.at(address)).IgnoreError();
+    neighbor_names_.erase(address);
+  }
+}
+
+void Node::Send(PortId port, rte_mbuf* frame) {
+  const bool is_sent = frame != nullptr && workers_.Send(port, frame);
+  LOG_IF_EVERY_N(WARNING, !is_sent, 100) << "an ARP frame of podwarp's own could not be sent";
+}
+
+void Node::Stop() {
+  for (const PortId port : tables_.ports.Ids()) {
+    tables_.pods.Remove(port);
+    workers_.Detach(port);
+    tables_.ports.Remove(port);
+  }
+  tables_.rcu.Synchronize();
+}
+
+absl::Status Node::AddNeighbor(const std::string& name, Ipv4Address address, PortId uplink,
+                               bool is_configured, absl::Time now) {
+  if (!neighbors_.Add(address, uplink, is_configured, now)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(name, ": too many hosts are being asked for already"));
+  }
+  neighbor_names_[address] = name;
+  absl::Status status = owners_.Add(name, {.port = uplink, .kind = NextHopKind::kUnresolved});
+  status.Update(owners_.Claim(name, Ipv4Prefix::Host(address), ++generation_));
+  return status;
+}
+
+Adjacency Node::AdjacencyVia(PortId uplink, NextHopKind kind, const MacAddress& mac) const {
+  const PortSettings& port = tables_.ports.Get(uplink)->settings();
+  return {.destination = mac,
+          .source = port.router_mac,
+          .port = uplink,
+          .mtu_bytes = port.mtu_bytes,
+          .vlan_id = port.vlan_id,
+          .kind = kind};
+}
+
+std::optional<MacAddress> Node::MacOf(const RemoteNodeConfig& node) const {
+  if (node.virtual_mac.has_value()) return node.virtual_mac;
+  const auto neighbor = neighbors_.all().find(*node.underlay_address);
+  return neighbor == neighbors_.all().end() ? std::nullopt : neighbor->second.mac;
+}
+
+Node::PodRecord* Node::PodBehind(PortId port) {
+  const Pod* pod = tables_.pods.Get(port);
+  if (pod == nullptr) return nullptr;
+  const auto record = pods_.find(pod->name);
+  return record == pods_.end() ? nullptr : &record->second;
+}
+
+const Node::Uplink* Node::UplinkNamed(const std::string& name) const {
+  const auto uplink = std::find_if(uplinks_.begin(), uplinks_.end(),
+                                   [&](const Uplink& u) { return u.config->name == name; });
+  CHECK(uplink != uplinks_.end()) << name;  // the configuration was checked
+  return &*uplink;
+}
+
+}  // namespace podwarp

@@ -1,0 +1,113 @@
+// This node: its ports, pods and peers, and what is published about them.
+//
+// Thread rule: the control thread. Nothing here reads a clock: the caller says what time it is.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "control/address_owners.h"
+#include "control/announcer.h"
+#include "control/config.h"
+#include "control/neighbors.h"
+#include "control/port_factory.h"
+#include "control/worker_set.h"
+#include "podwarp/dataplane/event.h"
+
+namespace podwarp {
+
+class Node {
+ public:
+  struct PodRecord {
+    PodConfig config;
+    PortId port = kNoPort;
+    std::string why_down;     // while there is no port: why not
+    absl::Time last_seen = absl::InfinitePast();  // its last announcement of its own address
+    uint64_t conflicts = 0;   // that it was the author of
+    absl::Time next_try;      // to open the port
+  };
+
+  // All pointers outlive the node.
+  Node(const Config* config, Tables* tables, PortFactory* ports, WorkerSet* workers,
+       EventRing* events, rte_mempool* pool);
+
+  // Opens the ports and publishes everything. A pod whose port can't be opened is tried again from
+  // time to time. Errors: those of an uplink or the host port.
+  absl::Status Start(absl::Time now);
+  // Handles what workers reported and what is due. To be called every few milliseconds.
+  void Tick(absl::Time now);
+  // Lets go of all ports. Frames still on their way are lost.
+  void Stop();
+
+  // --- For reports. ---
+  const Config& config() const { return config_; }
+  const std::map<std::string, PodRecord>& pods() const { return pods_; }  // by namespace/name
+  const AddressOwners& owners() const { return owners_; }
+  const Neighbors& neighbors() const { return neighbors_; }
+  const Tables& tables() const { return tables_; }
+  const WorkerSet& workers() const { return workers_; }
+  // The MAC that frames for the remote node go to; unset while it is unknown.
+  std::optional<MacAddress> MacOf(const RemoteNodeConfig& node) const;
+
+ private:
+  struct Uplink {
+    PortId port;
+    const UplinkConfig* config;
+  };
+
+  absl::Status OpenUplinks(absl::Time now);
+  absl::Status OpenHostPort();
+  absl::Status PublishRanges();
+  absl::Status PublishNodes(absl::Time now);
+  absl::Status PublishRouters(absl::Time now);
+  void PublishSettings();
+  absl::StatusOr<PortId> AddPort(absl::StatusOr<std::unique_ptr<Port>> port);
+
+  void OpenPod(PodRecord& pod, absl::Time now);
+  absl::Status PublishPod(const PodRecord& pod);
+  void ClosePod(PodRecord& pod, const std::string& why, absl::Time now);
+  void AnnouncePod(const PodConfig& pod, absl::Time now);
+
+  void Handle(const Event& event, absl::Time now);
+  void HandleAnswer(const Event& event, absl::Time now);
+  void HandleWanted(const Event& event, absl::Time now);
+  void HandleConflict(const Event& event, absl::Time now);
+  void HandleArrival(const Event& event, absl::Time now);
+  void CheckPorts(absl::Time now);
+  void SendDue(absl::Time now);
+  void Send(PortId port, rte_mbuf* frame);
+
+  // An owner "name" whose MAC is asked for on the uplink's segment.
+  absl::Status AddNeighbor(const std::string& name, Ipv4Address address, PortId uplink,
+                           bool is_configured, absl::Time now);
+  Adjacency AdjacencyVia(PortId uplink, NextHopKind kind, const MacAddress& mac) const;
+  PodRecord* PodBehind(PortId port);
+  const Uplink* UplinkNamed(const std::string& name) const;
+
+  const Config& config_;
+  Tables& tables_;
+  PortFactory& port_factory_;
+  WorkerSet& workers_;
+  EventRing& events_;
+  rte_mempool* const pool_;
+
+  AddressOwners owners_;
+  Neighbors neighbors_;
+  Announcer announcer_;
+  std::map<std::string, PodRecord> pods_;
+  std::vector<Uplink> uplinks_;
+  PortId host_port_ = kNoPort;
+  absl::flat_hash_map<Ipv4Address, std::string> neighbor_names_;  // -> name in owners_
+  std::string router_name_;  // in owners_; empty if no uplink has a router
+  uint64_t generation_ = 1;
+  absl::Time next_port_check_ = absl::InfinitePast();
+};
+
+}  // namespace podwarp

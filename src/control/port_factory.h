@@ -1,0 +1,53 @@
+// From what the configuration says about a port to the open port, with what the kernel's side of it
+// needs.
+//
+// Thread rule: the control thread.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "control/config.h"
+#include "podwarp/port/port.h"
+
+namespace podwarp {
+
+class PortFactory {
+ public:
+  virtual ~PortFactory() = default;
+  // Errors: one plain sentence that names the port, and the command that helps.
+  virtual absl::StatusOr<std::unique_ptr<Port>> OpenUplink(const UplinkConfig& uplink) = 0;
+  virtual absl::StatusOr<std::unique_ptr<Port>> OpenHostPort(const HostPortConfig& host) = 0;
+  virtual absl::StatusOr<std::unique_ptr<Port>> OpenPodPort(const PodConfig& pod) = 0;
+};
+
+// Opens real devices.
+class DevicePortFactory final : public PortFactory {
+ public:
+  // `config` and `pool` outlive the factory and its ports.
+  DevicePortFactory(const Config* config, uint16_t workers, rte_mempool* pool)
+      : config_(*config), workers_(workers), pool_(pool) {}
+
+  absl::StatusOr<std::unique_ptr<Port>> OpenUplink(const UplinkConfig& uplink) override;
+  absl::StatusOr<std::unique_ptr<Port>> OpenHostPort(const HostPortConfig& host) override;
+  absl::StatusOr<std::unique_ptr<Port>> OpenPodPort(const PodConfig& pod) override;
+
+ private:
+  absl::StatusOr<std::unique_ptr<Port>> OpenPodTap(const PodConfig& pod, const TapPortConfig& tap);
+
+  const Config& config_;
+  const uint16_t workers_;
+  rte_mempool* const pool_;
+};
+
+// What a port of each kind is to be, as far as the configuration decides it.
+PortSettings UplinkSettings(const Config& config, const UplinkConfig& uplink, uint16_t workers);
+PortSettings HostPortSettings(const Config& config, const HostPortConfig& host, uint16_t workers);
+PortSettings PodPortSettings(const Config& config, const PodConfig& pod, uint16_t workers);
+
+// The kernel's own MAC behind the host port: derived, so that it survives a restart.
+MacAddress HostMac(const Config& config);
+
+}  // namespace podwarp
