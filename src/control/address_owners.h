@@ -33,8 +33,8 @@ class AddressOwners {
   // `name`: unique, and what reports call the owner: "pod default/web-1", "node node-b", "gateway".
   // Errors: AlreadyExists; ResourceExhausted.
   absl::Status Add(const std::string& name, const Adjacency& adjacency);
-  // All addresses of the owner lead by `adjacency` from now on. `publish_others` moves whatever else
-  // holds the owner's adjacency, before the old one is given up: an index must not be found
+  // All addresses of the owner lead by `adjacency` from now on. `publish_others` moves whatever
+  // else holds the owner's adjacency, before the old one is given up: an index must not be found
   // anywhere once its grace period begins. Errors: NotFound, ResourceExhausted.
   absl::Status Change(
       const std::string& name, const Adjacency& adjacency,

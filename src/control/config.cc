@@ -139,11 +139,12 @@ absl::StatusOr<Config> ParseConfig(const std::string& text, const std::string& n
 
 absl::StatusOr<Config> LoadConfig(const std::string& path, const ConfigOverrides& overrides) {
   std::ifstream file(path);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  if (!file || text.bad()) {  // bad: a folder opens, but can't be read
+  file.peek();  // a folder opens, but can't be read
+  if (!file.is_open() || file.bad()) {
     return absl::NotFoundError(absl::StrCat("configuration ", path, ": ", std::strerror(errno)));
   }
+  std::ostringstream text;
+  text << file.rdbuf();
   return ParseConfig(text.str(), path, overrides);
 }
 

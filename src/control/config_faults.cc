@@ -41,7 +41,7 @@ std::string KeyOf(std::string_view list, size_t index, std::string_view name) {
 }
 
 void ConfigFaults::SetLine(const std::string& key, int line) {
-  places_[key].line = std::max(line, 1);
+  if (Find(key).flag.empty()) places_[key].line = std::max(line, 1);
 }
 
 void ConfigFaults::SetFlag(const std::string& key, const std::string& flag) {

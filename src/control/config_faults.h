@@ -34,6 +34,8 @@ class ConfigFaults {
   // The same for a value that is missing or can't be read. What stands in its place in the Config
   // means nothing, so the key, and what lies under it, has no more faults.
   void AddUnusable(const std::string& key, std::string_view what);
+  // Something stands there that has no place: a key that is unknown, or given again.
+  void AddStray(const std::string& key, std::string_view what) { Append(key, what); }
   // No part of the value, and nothing around it, is unusable.
   bool Usable(const std::string& key) const;
 

@@ -20,15 +20,17 @@ std::string Describe(const YAML::Node& node) {
 MappingReader::MappingReader(const YAML::Node& node, std::string key, ConfigFaults* faults)
     : key_(std::move(key)), faults_(faults) {
   if (!node.IsDefined()) return;
+  if (key_.empty()) faults_->SetLine("", node.Mark().line + 1);  // others have their key's line
   for (const auto& entry : node) {
     const int line = entry.first.Mark().line + 1;
     if (!entry.first.IsScalar()) {
-      faults_->Add(key_, absl::StrCat("has ", Describe(entry.first), " as a key on line ", line));
+      faults_->AddStray(key_, absl::StrCat("has ", Describe(entry.first), " as a key on line ",
+                                           line, "; expected a word"));
       continue;
     }
     const std::string& name = entry.first.Scalar();
     if (entries_.contains(name)) {  // yaml-cpp keeps both
-      faults_->Add(PathOf(name), absl::StrCat("is given again on line ", line, "; keep one"));
+      faults_->AddStray(PathOf(name), absl::StrCat("is given again on line ", line, "; keep one"));
       continue;
     }
     entries_.emplace(name, entry.second);
@@ -39,7 +41,7 @@ MappingReader::MappingReader(const YAML::Node& node, std::string key, ConfigFaul
 MappingReader::~MappingReader() {
   for (const auto& [name, node] : entries_) {
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
-    faults_->Add(PathOf(name), absl::StrCat("unknown key", DidYouMean(name, known_)));
+    faults_->AddStray(PathOf(name), absl::StrCat("unknown key", DidYouMean(name, known_)));
   }
 }
 
@@ -57,7 +59,6 @@ void MappingReader::RequireOneOf(std::initializer_list<std::string_view> names) 
     all.emplace_back(name);
     if (Has(name)) present.emplace_back(name);
   }
-  known_.insert(known_.end(), all.begin(), all.end());
   if (present.empty()) {
     faults_->AddUnusable(key_, absl::StrCat("needs one of ", absl::StrJoin(all, ", ")));
   } else if (present.size() > 1) {
@@ -66,7 +67,7 @@ void MappingReader::RequireOneOf(std::initializer_list<std::string_view> names) 
 }
 
 const YAML::Node* MappingReader::Find(std::string_view name) {
-  known_.emplace_back(name);
+  if (std::find(known_.begin(), known_.end(), name) == known_.end()) known_.emplace_back(name);
   const auto entry = entries_.find(std::string(name));
   return entry == entries_.end() ? nullptr : &entry->second;
 }

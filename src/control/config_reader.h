@@ -27,7 +27,7 @@ class MappingReader {
   MappingReader(const MappingReader&) = delete;
   MappingReader& operator=(const MappingReader&) = delete;
 
-  bool Has(std::string_view name) const { return entries_.contains(std::string(name)); }
+  bool Has(std::string_view name) { return Find(name) != nullptr; }
   // It is a fault if the mapping lacks `name`. Goes before the call that reads it.
   void Require(std::string_view name);
   // It is a fault unless the mapping has one of `names`, and only one.

@@ -26,7 +26,7 @@ void ReadUplink(MappingReader* reader, UplinkConfig* uplink) {
   reader->Scalar("name", ParsePortName, &uplink->name);
   reader->RequireOneOf({"pci", "vdev"});
   reader->Scalar("pci", ParsePciAddress, &uplink->pci_address);
-  reader->Scalar("vdev", ParseVdev, &uplink->vdev);
+  reader->Scalar("vdev", ParseVdevText, &uplink->vdev);
   reader->Scalar("queues", IntegerIn<uint16_t>(1, 64), &uplink->queues);
   reader->Scalar("vlan", IntegerIn<uint16_t>(1, 4094), &uplink->vlan_id);
   reader->Scalar("mtu", kMtu, &uplink->mtu_bytes);
@@ -72,7 +72,7 @@ void ReadPodPort(MappingReader* reader, PodPortConfig* port) {
     });
   }
   if (reader->Has("vdev")) {
-    reader->Scalar("vdev", ParseVdev, &port->emplace<VdevPortConfig>().vdev);
+    reader->Scalar("vdev", ParseVdevText, &port->emplace<VdevPortConfig>().vdev);
   }
 }
 

@@ -123,7 +123,7 @@ absl::StatusOr<std::string> ParsePciAddress(const std::string& text) {
                "0000:3b:00.0; lspci -D shows them)");
 }
 
-absl::StatusOr<std::string> ParseVdev(const std::string& text) {
+absl::StatusOr<std::string> ParseVdevText(const std::string& text) {
   const std::string name = VdevName(text);
   if (absl::StartsWith(name, "net_") && name.size() > 4 && name.size() <= kLongestVdevName &&
       std::all_of(name.begin(), name.end(), IsPortNameCharacter)) {

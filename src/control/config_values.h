@@ -40,7 +40,7 @@ absl::StatusOr<std::string> ParseInterfaceName(const std::string& text);
 // In full: 0000:3b:00.0. Upper case is lowered, so that equal addresses are equal texts.
 absl::StatusOr<std::string> ParsePciAddress(const std::string& text);
 // A DPDK virtual device with its arguments: net_af_packet0,iface=eth1.
-absl::StatusOr<std::string> ParseVdev(const std::string& text);
+absl::StatusOr<std::string> ParseVdevText(const std::string& text);
 // The device's own name, before the first comma.
 std::string VdevName(const std::string& vdev);
 

@@ -36,8 +36,8 @@ Node::Node(const Config* config, Tables* tables, PortFactory* ports, WorkerSet* 
       announcer_(config->limits.announcements_per_second) {}
 
 absl::Status Node::Start(absl::Time now) {
-  for (const absl::Status& status :
-       {PublishRanges(), OpenUplinks(now), OpenHostPort(), PublishNodes(now), PublishRouters(now)}) {
+  for (const absl::Status& status : {PublishRanges(), OpenUplinks(now), OpenHostPort(),
+                                     PublishNodes(now), PublishRouters(now)}) {
     if (!status.ok()) return status;
   }
   PublishSettings();
@@ -110,12 +110,12 @@ absl::Status Node::OpenHostPort() {
   for (const UplinkConfig& uplink : config_.uplinks) {
     if (uplink.address.has_value()) kernel.addresses.push_back(*uplink.address);
   }
-  absl::Status status = owners_.Add(
-      kHost, {.destination = kernel.mac,
-              .source = config_.gateway.mac,
-              .port = host_port_,
-              .mtu_bytes = tables_.ports.Get(host_port_)->settings().mtu_bytes,
-              .kind = NextHopKind::kHost});
+  absl::Status status =
+      owners_.Add(kHost, {.destination = kernel.mac,
+                          .source = config_.gateway.mac,
+                          .port = host_port_,
+                          .mtu_bytes = tables_.ports.Get(host_port_)->settings().mtu_bytes,
+                          .kind = NextHopKind::kHost});
   for (const Ipv4Address& address : kernel.addresses) {
     status.Update(owners_.Claim(kHost, Ipv4Prefix::Host(address), generation_));
   }
@@ -263,11 +263,11 @@ void Node::Handle(const Event& event, absl::Time now) {
 void Node::HandleAnswer(const Event& event, absl::Time now) {
   if (!neighbors_.Answered(event.address, event.port, event.mac, now)) return;
   const std::string& name = neighbor_names_.at(event.address);
-  const NextHopKind kind = absl::StartsWith(name, "node ") ? NextHopKind::kNode
-                                                           : NextHopKind::kNeighbor;
+  const NextHopKind kind =
+      absl::StartsWith(name, "node ") ? NextHopKind::kNode : NextHopKind::kNeighbor;
   LOG(INFO) << name << " is at " << event.mac.ToString();
-  const absl::Status status =
-      owners_.Change(name, AdjacencyVia(event.port, kind, event.mac), [this] { PublishSettings(); });
+  const absl::Status status = owners_.Change(name, AdjacencyVia(event.port, kind, event.mac),
+                                             [this] { PublishSettings(); });
   LOG_IF(ERROR, !status.ok()) << name << ": " << status.message();
 }
 

@@ -28,10 +28,10 @@ class Node {
   struct PodRecord {
     PodConfig config;
     PortId port = kNoPort;
-    std::string why_down;     // while there is no port: why not
+    std::string why_down;                         // while there is no port: why not
     absl::Time last_seen = absl::InfinitePast();  // its last announcement of its own address
-    uint64_t conflicts = 0;   // that it was the author of
-    absl::Time next_try;      // to open the port
+    uint64_t conflicts = 0;                       // that it was the author of
+    absl::Time next_try;                          // to open the port
   };
 
   // All pointers outlive the node.

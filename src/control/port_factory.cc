@@ -97,16 +97,16 @@ absl::StatusOr<std::unique_ptr<Port>> DevicePortFactory::OpenHostPort(const Host
 absl::StatusOr<std::unique_ptr<Port>> DevicePortFactory::OpenPodPort(const PodConfig& pod) {
   if (const auto* tap = std::get_if<TapPortConfig>(&pod.port)) return OpenPodTap(pod, *tap);
   if (const auto* vdev = std::get_if<VdevPortConfig>(&pod.port)) {
-    return AsPort(EthdevPort::Open(PodPortSettings(config_, pod, workers_),
-                                   {.device = {.pci_address = "", .vdev = vdev->vdev},
-                                    .pool = pool_}));
+    return AsPort(
+        EthdevPort::Open(PodPortSettings(config_, pod, workers_),
+                         {.device = {.pci_address = "", .vdev = vdev->vdev}, .pool = pool_}));
   }
   return absl::UnimplementedError(
       absl::StrCat("pod ", pod.full_name(), ": vhost-user ports are not supported yet"));
 }
 
 absl::StatusOr<std::unique_ptr<Port>> DevicePortFactory::OpenPodTap(const PodConfig& pod,
-                                                                   const TapPortConfig& tap) {
+                                                                    const TapPortConfig& tap) {
   auto port = TapPort::Open(PodPortSettings(config_, pod, workers_), {.interface = tap.interface,
                                                                       .netns = tap.netns,
                                                                       .persistent = true,

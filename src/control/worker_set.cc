@@ -7,9 +7,9 @@ namespace podwarp {
 absl::Status WorkerSet::Attach(PortId port) {
   const uint16_t queues = tables_.ports.Get(port)->settings().receive_queues;
   for (uint16_t queue = 0; queue < queues; ++queue) {
-    const auto idlest = std::min_element(
-        workers_.begin(), workers_.end(),
-        [](const auto& a, const auto& b) { return a->queues() < b->queues(); });
+    const auto idlest =
+        std::min_element(workers_.begin(), workers_.end(),
+                         [](const auto& a, const auto& b) { return a->queues() < b->queues(); });
     if (absl::Status status = (*idlest)->AddQueue(port, queue); !status.ok()) {
       Detach(port);
       return status;

@@ -1,0 +1,105 @@
+#include "control/control_loop.h"
+
+#include <glog/logging.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <latch>
+
+#include "absl/time/clock.h"
+
+namespace podwarp {
+namespace {
+
+// Often enough for what workers report to be handled before anybody notices, seldom enough to cost
+// an idle node nothing.
+constexpr int kTickMs = 5;
+
+int BlockAndWatchSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  PCHECK(pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0);
+  const int fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+  PCHECK(fd >= 0);
+  return fd;
+}
+
+}  // namespace
+
+struct ControlLoop::Task {
+  const std::function<void()>& run;
+  std::latch done{1};
+};
+
+ControlLoop::ControlLoop()
+    : signal_fd_(BlockAndWatchSignals()), wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  PCHECK(wake_fd_ >= 0);
+}
+
+ControlLoop::~ControlLoop() {
+  close(signal_fd_);
+  close(wake_fd_);
+}
+
+void ControlLoop::Run(const std::function<void(absl::Time)>& tick) {
+  {
+    const std::lock_guard lock(mutex_);
+    is_running_ = true;
+  }
+  while (!stop_.load()) {
+    tick(absl::Now());
+    pollfd wake[] = {{.fd = signal_fd_, .events = POLLIN, .revents = 0},
+                     {.fd = wake_fd_, .events = POLLIN, .revents = 0}};
+    poll(wake, std::size(wake), kTickMs);
+    signalfd_siginfo signal;
+    if (read(signal_fd_, &signal, sizeof(signal)) == sizeof(signal)) {
+      LOG(INFO) << "stopping: " << strsignal(static_cast<int>(signal.ssi_signo));
+      stop_.store(true);
+    }
+    RunTasks();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    is_running_ = false;
+  }
+  RunTasks();  // nobody is left waiting
+}
+
+void ControlLoop::RunTasks() {
+  eventfd_t ignored;
+  eventfd_read(wake_fd_, &ignored);
+  std::vector<Task*> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    tasks.swap(tasks_);
+  }
+  for (Task* task : tasks) {
+    task->run();
+    task->done.count_down();
+  }
+}
+
+bool ControlLoop::Call(const std::function<void()>& task) {
+  Task queued{.run = task};
+  {
+    const std::lock_guard lock(mutex_);
+    if (!is_running_) return false;
+    tasks_.push_back(&queued);
+  }
+  eventfd_write(wake_fd_, 1);
+  queued.done.wait();
+  return true;
+}
+
+void ControlLoop::Stop() {
+  stop_.store(true);
+  eventfd_write(wake_fd_, 1);
+}
+
+}  // namespace podwarp

@@ -1,0 +1,46 @@
+// The control thread: the only writer of tables. Other threads (telemetry, later the API) have it
+// run their questions and changes.
+//
+// Thread rule: Run() is the control thread. Call() and Stop() may be called from any other.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace podwarp {
+
+class ControlLoop {
+ public:
+  // Blocks SIGTERM and SIGINT in the calling thread, and so in all threads it starts: Run() is who
+  // takes them.
+  ControlLoop();
+  ~ControlLoop();
+  ControlLoop(const ControlLoop&) = delete;
+  ControlLoop& operator=(const ControlLoop&) = delete;
+
+  // Calls `tick` with the time every few milliseconds, and what others ask for in between, until
+  // SIGTERM, SIGINT or Stop().
+  void Run(const std::function<void(absl::Time)>& tick);
+  void Stop();
+
+  // Has the control thread run `task`, and waits for it. False, and nothing is run, if the loop
+  // isn't running (any more).
+  bool Call(const std::function<void()>& task);
+
+ private:
+  struct Task;
+  void RunTasks();
+
+  const int signal_fd_;
+  const int wake_fd_;
+  std::atomic<bool> stop_{false};
+  std::mutex mutex_;
+  std::vector<Task*> tasks_;
+  bool is_running_ = false;
+};
+
+}  // namespace podwarp

@@ -1,0 +1,116 @@
+#include "control/launch.h"
+
+#include <glog/logging.h>
+#include <rte_cycles.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "platform/host_interface.h"
+#include "platform/pod_interface.h"
+
+namespace podwarp {
+namespace {
+
+// Beside the buffers: rings, devices' queues, DPDK's own.
+constexpr uint32_t kOtherMemoryMb = 64;
+
+void RaiseFileLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) PLOG(WARNING) << "limit of open files";
+}
+
+int RunWorker(void* worker) {
+  static_cast<Worker*>(worker)->Run();
+  return 0;
+}
+
+}  // namespace
+
+Launch::Launch(const Config& config) : config_(config), cores_(config.workers.cores) {
+  if (cores_.empty()) cores_ = {AvailableCores().back()};
+  RaiseFileLimit();
+}
+
+uint32_t Launch::BuffersNeeded() const {
+  uint32_t queues = 0;
+  for (const UplinkConfig& uplink : config_.uplinks) queues += uplink.queues;
+  return BufferCount({.uplink_queues = queues, .workers = workers()});
+}
+
+uint16_t Launch::LargestMtu() const {
+  uint16_t mtu = 1500;
+  for (const UplinkConfig& uplink : config_.uplinks) mtu = std::max(mtu, uplink.mtu_bytes);
+  return mtu;
+}
+
+uint64_t Launch::MemoryNeeded() const { return BufferBytes(BuffersNeeded(), LargestMtu()); }
+
+EalOptions Launch::eal_options() const {
+  EalOptions options{.file_prefix = config_.file_prefix, .worker_cores = cores_};
+  for (const UplinkConfig& uplink : config_.uplinks) {
+    if (!uplink.pci_address.empty()) options.pci_addresses.push_back(uplink.pci_address);
+  }
+  const auto buffers_mb = static_cast<uint32_t>(MemoryNeeded() >> 20);
+  options.memory_mb = std::max(config_.hugepage_memory_mb, buffers_mb + kOtherMemoryMb);
+  return options;
+}
+
+absl::StatusOr<rte_mempool*> Launch::MakePool() const {
+  const uint32_t count = BuffersNeeded();
+  LOG(INFO) << "frames: " << count << " buffers, " << (MemoryNeeded() >> 20)
+            << " MiB: twice (1024 a receive queue of an uplink + 1024 a worker and such queue + "
+               "2624 a worker), "
+            << workers() << " worker(s)";
+  return MakeBufferPool(count, LargestMtu());
+}
+
+WorkerSet Launch::MakeWorkers(Tables* tables, EventRing* events, rte_mempool* pool) const {
+  const uint64_t hz = rte_get_tsc_hz();
+  const LimitsConfig& limits = config_.limits;
+  WorkerOptions options{
+      .id = 0,
+      .limits = {.arp = limits.arp_per_second == 0
+                            ? Rate::Unlimited()
+                            : Rate(limits.arp_per_second, limits.arp_per_second, hz),
+                 .icmp_errors =
+                     Rate(limits.icmp_errors_per_second, limits.icmp_errors_per_second, hz)},
+      .idle = {
+          .may_sleep = config_.idle.mode == IdleMode::kAdaptive,
+          .max_sleep_ns = static_cast<uint64_t>(absl::ToInt64Nanoseconds(config_.idle.max_sleep))}};
+  std::vector<std::unique_ptr<Worker>> made;
+  for (options.id = 0; options.id < workers(); ++options.id) {
+    made.push_back(std::make_unique<Worker>(options, tables, events, pool));
+  }
+  return WorkerSet(std::move(made), tables);
+}
+
+void Launch::StartWorkers(WorkerSet& workers) const {
+  for (unsigned i = 0; i < workers.size(); ++i) {
+    CHECK_EQ(rte_eal_remote_launch(RunWorker, &workers[i], i + 1), 0) << "worker " << i;
+  }
+}
+
+void Launch::StopWorkers(WorkerSet& workers) const {
+  workers.Stop();
+  rte_eal_mp_wait_lcore();
+}
+
+absl::Status CleanUp(const Config& config) {
+  absl::Status status;
+  for (const PodConfig& pod : config.pods) {
+    if (const auto* tap = std::get_if<TapPortConfig>(&pod.port)) {
+      status.Update(RemovePodInterface(tap->interface, tap->netns));
+    }
+  }
+  if (config.host_port.has_value()) {
+    status.Update(CleanUpHostInterface(config.host_port->interface));
+  }
+  return status;
+}
+
+}  // namespace podwarp

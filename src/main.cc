@@ -1,0 +1,73 @@
+// podwarp: forwards the frames of a Kubernetes node's pods. One process per node.
+//
+// flags -> configuration -> EAL -> tables, workers -> node (ports, pods, peers) -> telemetry ->
+// control loop -> stop.
+#include <gflags/gflags.h>
+#include <glog/logging.h>
+
+#include <cstdio>
+
+#include "control/control_loop.h"
+#include "control/launch.h"
+#include "control/node.h"
+#include "control/options.h"
+#include "platform/eal.h"
+#include "telemetry/commands.h"
+
+namespace podwarp {
+namespace {
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "podwarp: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+int RunNode(const Config& config) {
+  ControlLoop loop;  // before any thread starts: it decides who gets signals
+  const Launch launch(config);
+  if (absl::Status status = StartEal(launch.eal_options()); !status.ok()) return Fail(status);
+  absl::StatusOr<rte_mempool*> pool = launch.MakePool();
+  if (!pool.ok()) return Fail(pool.status());
+
+  Tables tables(launch.workers(), config.limits.adjacencies);
+  EventRing events(kEventRingSize);
+  WorkerSet workers = launch.MakeWorkers(&tables, &events, *pool);
+  DevicePortFactory ports(&config, launch.workers(), *pool);
+  Node node(&config, &tables, &ports, &workers, &events, *pool);
+
+  launch.StartWorkers(workers);
+  absl::Status status = node.Start(absl::Now());
+  if (status.ok()) status = StartTelemetry(&node, &loop);
+  if (status.ok()) {
+    LOG(INFO) << "node " << config.node_name << " forwards with " << workers.size()
+              << " worker(s), virtual MAC " << config.virtual_mac.ToString();
+    loop.Run([&node](absl::Time now) { node.Tick(now); });
+  }
+  StopTelemetry();
+  launch.StopWorkers(workers);
+  node.Stop();
+  return status.ok() ? 0 : Fail(status);
+}
+
+int Main(int argc, char** argv) {
+  const absl::StatusOr<Options> options = ParseOptions(argc, argv);
+  if (!options.ok()) return Fail(options.status());
+  const absl::StatusOr<Config> config = LoadConfig(options->config, options->overrides);
+  if (!config.ok()) return Fail(config.status());
+  if (options->check_config) {
+    std::fputs(ToYaml(*config).c_str(), stdout);
+    return 0;
+  }
+  if (options->cleanup) {
+    const absl::Status status = CleanUp(*config);
+    return status.ok() ? 0 : Fail(status);
+  }
+  const int result = RunNode(*config);
+  StopEal();
+  return result;
+}
+
+}  // namespace
+}  // namespace podwarp
+
+int main(int argc, char** argv) { return podwarp::Main(argc, argv); }
