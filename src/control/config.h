@@ -125,7 +125,7 @@ struct WorkersConfig {
 
 struct IdleConfig {
   IdleMode mode = IdleMode::kAdaptive;
-  absl::Duration max_sleep = absl::Microseconds(500);
+  absl::Duration max_sleep = absl::Milliseconds(1);
 
   friend bool operator==(const IdleConfig&, const IdleConfig&) = default;
 };

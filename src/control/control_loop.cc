@@ -17,7 +17,7 @@ namespace {
 
 // Often enough for what workers report to be handled before anybody notices, seldom enough to cost
 // an idle node nothing.
-constexpr int kTickMs = 5;
+constexpr int kTickMs = 10;
 
 int BlockAndWatchSignals() {
   sigset_t signals;
