@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
@@ -127,14 +128,24 @@ Vdev ParseVdevForMtu(const std::string& vdev, uint16_t mtu_bytes) {
   constexpr uint32_t kSlotHeaderBytes = 80;  // tpacket2_hdr and sockaddr_ll, aligned: packet(7)
   constexpr uint32_t kTaggedHeaderBytes = 18;
   const uint32_t slot_bytes = (mtu_bytes + kTaggedHeaderBytes + kSlotHeaderBytes + 15u) & ~15u;
-  if (NamesDriver(result.name, "af_packet") && slot_bytes > kDefaultSlotBytes &&
-      result.arguments.find("framesz=") == std::string::npos) {
-    const uint32_t page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE));
-    absl::StrAppend(&result.arguments, ",framesz=", slot_bytes);
-    if (result.arguments.find("blocksz=") == std::string::npos) {
-      absl::StrAppend(&result.arguments,
-                      ",blocksz=", std::max(page_bytes, std::bit_ceil(slot_bytes)));
+  // A ring of 8 MiB: the driver's own 512 slots lose frames when one 64 KiB segment after another
+  // is cut into them.
+  constexpr uint32_t kRingBytes = 8 << 20;
+  const auto add_unless_given = [&](const char* key, uint32_t value) {
+    if (absl::StrContains(result.arguments, key)) return;
+    absl::StrAppend(&result.arguments, ",", key, value);
+  };
+  if (!NamesDriver(result.name, "af_packet")) return result;
+  if (slot_bytes <= kDefaultSlotBytes) {
+    if (!absl::StrContains(result.arguments, "framesz=")) {
+      add_unless_given("framecnt=", kRingBytes / kDefaultSlotBytes);
     }
+  } else if (!absl::StrContains(result.arguments, "framesz=")) {
+    const uint32_t page_bytes = static_cast<uint32_t>(sysconf(_SC_PAGESIZE));
+    const uint32_t block_bytes = std::max(page_bytes, std::bit_ceil(slot_bytes));
+    add_unless_given("framesz=", slot_bytes);
+    add_unless_given("blocksz=", block_bytes);
+    add_unless_given("framecnt=", kRingBytes / block_bytes);
   }
   return result;
 }

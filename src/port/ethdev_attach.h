@@ -32,8 +32,9 @@ struct Vdev {
 };
 Vdev ParseVdev(const std::string& vdev);
 
-// The same, with the frame size that `mtu_bytes` needs where net_af_packet's own would cut frames
-// off: its ring's slots of 2048 bytes hold a header of 66, and nothing tells that a frame was cut.
+// The same, with what net_af_packet needs and wasn't given: slots of the frame size that
+// `mtu_bytes` asks for (its own of 2048 bytes hold a header of 66, and nothing tells that a frame
+// was cut), and a ring of 8 MiB of them.
 Vdev ParseVdevForMtu(const std::string& vdev, uint16_t mtu_bytes);
 
 // Returns the number of the ethdev port, neither configured nor started, and marks it as taken.

@@ -349,10 +349,12 @@ TEST(Vdev, KnowsTheInterfaceThatADeviceBorrows) {
 
 TEST(Vdev, GivesAfPacketSlotsForTheMtu) {
   const std::string vdev = "net_af_packet0,iface=eth1";
-  EXPECT_EQ(ParseVdevForMtu(vdev, 1500).arguments, "iface=eth1");
-  EXPECT_EQ(ParseVdevForMtu(vdev, 1950).arguments, "iface=eth1");
-  EXPECT_EQ(ParseVdevForMtu(vdev, 9000).arguments, "iface=eth1,framesz=9104,blocksz=16384");
+  EXPECT_EQ(ParseVdevForMtu(vdev, 1500).arguments, "iface=eth1,framecnt=4096");
+  EXPECT_EQ(ParseVdevForMtu(vdev, 1950).arguments, "iface=eth1,framecnt=4096");
+  EXPECT_EQ(ParseVdevForMtu(vdev, 9000).arguments,
+            "iface=eth1,framesz=9104,blocksz=16384,framecnt=512");
   EXPECT_EQ(ParseVdevForMtu(vdev + ",framesz=16384", 9000).arguments, "iface=eth1,framesz=16384");
+  EXPECT_EQ(ParseVdevForMtu(vdev + ",framecnt=64", 1500).arguments, "iface=eth1,framecnt=64");
   EXPECT_EQ(ParseVdevForMtu("net_null0,size=64", 9000).arguments, "size=64");
 }
 
