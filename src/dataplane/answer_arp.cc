@@ -50,15 +50,17 @@ bool IsVirtualRouterMac(const MacAddress& mac) {
   return std::equal(std::begin(kPrefix), std::end(kPrefix), mac.bytes().begin());
 }
 
+// What the layout of ArpHeader rests on.
+bool IsForEthernetAndIpv4(const ArpHeader& arp) {
+  return arp.hardware_type.host() == kArpHardwareEthernet &&
+         arp.protocol_type.host() == kEtherTypeIpv4 && arp.hardware_length == sizeof(MacAddress) &&
+         arp.protocol_length == sizeof(Ipv4Address);
+}
+
 std::optional<DropReason> CheckSanity(const Query& query) {
   const ArpHeader& arp = query.arp;
   const uint16_t operation = arp.operation.host();
-  if (arp.hardware_type.host() != kArpHardwareEthernet ||
-      arp.protocol_type.host() != kEtherTypeIpv4 || arp.hardware_length != sizeof(MacAddress) ||
-      arp.protocol_length != sizeof(Ipv4Address) ||
-      (operation != kArpRequest && operation != kArpReply)) {
-    return DropReason::kArpMalformed;
-  }
+  if (operation != kArpRequest && operation != kArpReply) return DropReason::kArpMalformed;
   if (!arp.sender_mac.is_unicast()) return DropReason::kArpSenderMacInvalid;
   const Ipv4Address sender = arp.sender_ip;
   if (sender.is_multicast() || sender.is_broadcast() || sender.is_loopback()) {
@@ -193,7 +195,9 @@ Verdict JudgeRarp(const Query& query) {
 Verdict Judge(WorkerContext& context, const Ingress& ingress, rte_mbuf* frame) {
   const auto* arp = HeaderAt<ArpHeader>(frame, kEthernetHeaderBytes);
   // An ARP frame is never longer than a buffer: one in pieces is somebody's trick.
-  if (arp == nullptr || frame->nb_segs != 1) return Dropped(DropReason::kArpMalformed);
+  if (arp == nullptr || frame->nb_segs != 1 || !IsForEthernetAndIpv4(*arp)) {
+    return Dropped(DropReason::kArpMalformed);
+  }
   if (!context.arp_limiters[ingress.id].Pass(context.limits.arp, context.now)) {
     return Dropped(DropReason::kArpRateLimited);  // rule 13
   }
