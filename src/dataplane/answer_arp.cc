@@ -145,7 +145,8 @@ Verdict JudgeFromPod(const Query& query) {
 Verdict JudgeFromUplink(const Query& query) {
   const PortSettings& port = query.port();
   if (!query.is_probe()) {
-    const NextHopKind sender = query.Owner(query.arp.sender_ip).kind;
+    const Adjacency& owner = query.Owner(query.arp.sender_ip);
+    const NextHopKind sender = owner.kind;
     // RFC 5227, 2.4: any ARP frame from one of our own addresses is a conflict.
     if (sender == NextHopKind::kPod || sender == NextHopKind::kHost ||
         sender == NextHopKind::kLocal) {
@@ -153,9 +154,11 @@ Verdict JudgeFromUplink(const Query& query) {
       return Dropped(DropReason::kArpConflict);
     }
     if (!query.is_request() || query.is_gratuitous()) {
-      // Only whom the control thread asked, or a node that it knows, may say where it is.
-      if (sender != NextHopKind::kUnresolved && sender != NextHopKind::kNeighbor &&
-          sender != NextHopKind::kNode) {
+      // Only whom the control thread asked, or a node that it knows, may say where it is: on the
+      // wire that it is known to be on.
+      const bool is_known = sender == NextHopKind::kUnresolved ||
+                            sender == NextHopKind::kNeighbor || sender == NextHopKind::kNode;
+      if (!is_known || owner.port != query.ingress.id) {
         return Dropped(DropReason::kArpUnsolicitedReply);
       }
       query.Tell(EventKind::kNeighborAnswered, query.arp.sender_ip);
