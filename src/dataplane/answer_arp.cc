@@ -95,11 +95,34 @@ bool IsClaimed(NextHopKind kind) {
   return false;
 }
 
+// The address belongs to who is behind the port: by its configuration, whatever the table says
+// while a move is under way, or by a route that leads there.
+bool IsOwn(const Query& query, Ipv4Address address) {
+  const Adjacency& owner = query.Owner(address);
+  return query.ingress.pod->Owns(address) ||
+         (owner.kind == NextHopKind::kPod && owner.port == query.ingress.id);
+}
+
+// Rule 3. A prefix that a pod may send from makes nobody else's address its own.
+Verdict JudgeAnnouncement(const Query& query) {
+  const Ipv4Address address = query.arp.sender_ip;
+  const Pod& pod = *query.ingress.pod;
+  const bool is_own = IsOwn(query, address);
+  if (!is_own && IsClaimed(query.Owner(address).kind)) {
+    query.Tell(EventKind::kAddressConflict, address);
+    return Dropped(DropReason::kArpConflict);
+  }
+  if (!is_own && (pod.is_host || !pod.MaySendFrom(address))) {
+    return Dropped(DropReason::kArpSpoofedIp);
+  }
+  query.Tell(EventKind::kAddressAlive, address);
+  return kConsume;
+}
+
 // Rules 1, 2, 4 and 5, for pods and for the node's kernel behind the host port.
 Verdict AnswerRequest(const Query& query) {
   const Adjacency& owner = query.Owner(query.arp.target_ip);
-  const bool is_own = query.ingress.pod->Owns(query.arp.target_ip) ||
-                      (owner.kind == NextHopKind::kPod && owner.port == query.ingress.id);
+  const bool is_own = IsOwn(query, query.arp.target_ip);
   if (query.is_probe()) {
     // An answer would tell the pod that its address is taken.
     if (is_own) return Dropped(DropReason::kArpOwnProbe);
@@ -122,18 +145,7 @@ Verdict JudgeFromPod(const Query& query) {
   const Pod* pod = query.ingress.pod;
   if (pod == nullptr) return Dropped(DropReason::kNoPodBehindPort);
   if (query.arp.sender_mac != pod->mac) return Dropped(DropReason::kArpSpoofedMac);  // rule 6
-  if (query.is_gratuitous()) {                                                       // rule 3
-    if (pod->MaySendFrom(query.arp.sender_ip) &&
-        (!pod->is_host || pod->Owns(query.arp.sender_ip))) {
-      query.Tell(EventKind::kAddressAlive, query.arp.sender_ip);
-      return kConsume;
-    }
-    if (!IsClaimed(query.Owner(query.arp.sender_ip).kind)) {
-      return Dropped(DropReason::kArpSpoofedIp);
-    }
-    query.Tell(EventKind::kAddressConflict, query.arp.sender_ip);
-    return Dropped(DropReason::kArpConflict);
-  }
+  if (query.is_gratuitous()) return JudgeAnnouncement(query);
   if (!query.is_probe() && !pod->MaySendFrom(query.arp.sender_ip)) {
     return Dropped(DropReason::kArpSpoofedIp);  // rule 6
   }
