@@ -74,11 +74,14 @@ absl::Status AddressOwners::Claim(const std::string& name, const Ipv4Prefix& pre
 absl::Status AddressOwners::Release(const std::string& name, const Ipv4Prefix& prefix,
                                     uint64_t generation) {
   if (absl::Status status = CheckGeneration(prefix, generation); !status.ok()) return status;
-  const auto holding = holdings_.find(prefix);
-  if (holding == holdings_.end() || holding->second.owner != name) return absl::OkStatus();
-  Unroute(prefix);
-  owners_[name].prefixes.erase(prefix);
-  holding->second = {"", generation};
+  Holding& holding = holdings_[prefix];
+  const bool has_moved_on = !holding.owner.empty() && holding.owner != name;
+  if (has_moved_on) return absl::OkStatus();
+  if (holding.owner == name) {
+    Unroute(prefix);
+    owners_[name].prefixes.erase(prefix);
+  }
+  holding = {"", generation};  // also if its claim is still to come: that one is older
   return absl::OkStatus();
 }
 
