@@ -14,21 +14,23 @@ constexpr absl::Duration kDefence = absl::Seconds(10);
 void Announcer::AddKeepAlive(PortId port, absl::Time now) { keep_alive_[port] = now + kKeepAlive; }
 
 void Announcer::Announce(PortId port, Ipv4Address address, absl::Time now) {
-  const uint64_t run = next_run_++;
-  runs_[{port, address}] = run;
-  for (const absl::Duration after : kTimes)
-    queue_.emplace(now + after, Planned{port, address, run});
+  std::erase_if(queue_, [&](const auto& entry) {
+    const Planned& planned = entry.second;
+    return planned.port == port && planned.address == address && !planned.is_defence;
+  });
+  for (const absl::Duration after : kTimes) {
+    queue_.emplace(now + after, Planned{port, address, /*is_defence=*/false});
+  }
 }
 
 void Announcer::Defend(PortId port, Ipv4Address address, absl::Time now) {
   const auto [last, is_first] = defended_.try_emplace({port, address}, now);
   if (!is_first && now - last->second < kDefence) return;
   last->second = now;
-  queue_.emplace(now, Planned{port, address, 0});
+  queue_.emplace(now, Planned{port, address, /*is_defence=*/true});
 }
 
 void Announcer::Withdraw(Ipv4Address address) {
-  absl::erase_if(runs_, [&](const auto& run) { return run.first.second == address; });
   absl::erase_if(defended_, [&](const auto& entry) { return entry.first.second == address; });
   std::erase_if(queue_, [&](const auto& entry) { return entry.second.address == address; });
 }
@@ -36,7 +38,6 @@ void Announcer::Withdraw(Ipv4Address address) {
 void Announcer::RemovePort(PortId port) {
   keep_alive_.erase(port);
   budgets_.erase(port);
-  absl::erase_if(runs_, [&](const auto& run) { return run.first.first == port; });
   absl::erase_if(defended_, [&](const auto& entry) { return entry.first.first == port; });
   std::erase_if(queue_, [&](const auto& entry) { return entry.second.port == port; });
 }
@@ -50,15 +51,11 @@ std::vector<Announcer::Due> Announcer::TakeDue(absl::Time now) {
   }
   for (auto at = queue_.begin(); at != queue_.end() && at->first <= now;) {
     const Planned& planned = at->second;
-    const auto run = runs_.find({planned.port, planned.address});
-    const bool is_current = planned.run == 0 || (run != runs_.end() && run->second == planned.run);
-    if (is_current) {
-      if (!TakeToken(planned.port, now)) {
-        ++at;  // stays, and is due again the next time
-        continue;
-      }
-      due.push_back({Due::kAnnounce, planned.port, planned.address});
+    if (!TakeToken(planned.port, now)) {
+      ++at;  // stays, and is due again the next time
+      continue;
     }
+    due.push_back({Due::kAnnounce, planned.port, planned.address});
     at = queue_.erase(at);
   }
   // What was defended long ago needs no memory.

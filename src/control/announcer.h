@@ -44,7 +44,7 @@ class Announcer {
   struct Planned {
     PortId port;
     Ipv4Address address;
-    uint64_t run;  // of which Announce(); a later one makes it void
+    bool is_defence;  // else one of a run of three
   };
   struct Budget {
     absl::Time since = absl::InfinitePast();
@@ -56,11 +56,9 @@ class Announcer {
 
   const uint32_t per_second_;
   std::multimap<absl::Time, Planned> queue_;
-  absl::flat_hash_map<Key, uint64_t> runs_;
   absl::flat_hash_map<Key, absl::Time> defended_;
   absl::flat_hash_map<PortId, absl::Time> keep_alive_;
   absl::flat_hash_map<PortId, Budget> budgets_;
-  uint64_t next_run_ = 1;
 };
 
 }  // namespace podwarp
