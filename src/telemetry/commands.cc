@@ -1,8 +1,166 @@
 #include "telemetry/commands.h"
 
-namespace podwarp {
+#include <glog/logging.h>
+#include <rte_version.h>
 
-absl::Status StartTelemetry(const Node*, ControlLoop*) { return absl::OkStatus(); }
-void StopTelemetry() {}
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <shared_mutex>
+
+#include "absl/strings/str_cat.h"
+#include "telemetry/answer.h"
+#include "telemetry/describe.h"
+#include "telemetry/report.h"
+
+namespace podwarp {
+namespace {
+
+// --- Commands: the control thread. `argument` is what stands after the comma. ---
+
+// A list, from the START that `argument` names, 0 if it is empty.
+template <typename List, typename DescribeOne>
+AnswerDict PageOf(const List& list, std::string_view argument, const DescribeOne& describe) {
+  size_t start = 0;
+  const char* const end = argument.data() + argument.size();
+  const auto [rest, error] = std::from_chars(argument.data(), end, start);
+  if (!argument.empty() && (error != std::errc() || rest != end)) {
+    return AnswerError(absl::StrCat("START is a number, that of the first entry, not '",
+                                    std::string(argument), "'"));
+  }
+  return AnswerPage(list.size(), start, [&](size_t i) { return describe(list[i]); });
+}
+
+AnswerDict Ports(const Node& node, std::string_view argument) {
+  return PageOf(ListPorts(node), argument,
+                [&](PortId port) { return Describe(ReportPort(node, port)); });
+}
+
+AnswerDict Pods(const Node& node, std::string_view argument) {
+  return PageOf(ListPods(node), argument,
+                [&](const Node::PodRecord* pod) { return Describe(ReportPod(node, *pod)); });
+}
+
+AnswerDict Nodes(const Node& node, std::string_view argument) {
+  return PageOf(node.config().nodes, argument, [&](const RemoteNodeConfig& config) {
+    return Describe(ReportRemoteNode(node, config));
+  });
+}
+
+AnswerDict Arp(const Node& node, std::string_view argument) {
+  if (argument.find('.') != std::string_view::npos) {
+    const absl::StatusOr<Ipv4Address> address = Ipv4Address::Parse(argument);
+    if (!address.ok()) return AnswerError(std::string(address.status().message()));
+    return Describe(ReportAddress(node, *address));
+  }
+  return PageOf(ListPrefixes(node), argument,
+                [&](const OwnedPrefix& owned) { return Describe(ReportPrefix(node, owned)); });
+}
+
+AnswerDict Workers(const Node& node, std::string_view argument) {
+  std::vector<size_t> workers(node.workers().size());
+  for (size_t i = 0; i < workers.size(); ++i) workers[i] = i;
+  return PageOf(workers, argument, [&](size_t i) { return Describe(ReportWorker(node, i)); });
+}
+
+AnswerDict Drops(const Node& node, std::string_view argument) {
+  if (!argument.empty()) {
+    const absl::StatusOr<DropReason> reason = FindDropReason(argument);
+    if (!reason.ok()) return AnswerError(std::string(reason.status().message()));
+    return Describe(ReportDrop(node, *reason));
+  }
+  AnswerDict drops;
+  for (size_t i = 0; i < kDropReasons; ++i) {
+    const auto reason = static_cast<DropReason>(i);
+    drops.Add(Name(reason), ReportDrop(node, reason).frames);
+  }
+  return drops;
+}
+
+AnswerDict Version(const Node& node, std::string_view) {
+  return AnswerDict()
+      .Add("version", PODWARP_VERSION)
+      .Add("dpdk", rte_version())
+      .Add("node", node.config().node_name)
+      .Add("virtual_mac", node.config().virtual_mac.ToString());
+}
+
+// --- The way from DPDK's threads to them. ---
+
+// Each client has a thread in DPDK, which holds the mutex shared while it waits for its answer.
+std::shared_mutex mutex;
+const Node* answered_node = nullptr;
+ControlLoop* answered_loop = nullptr;
+
+template <AnswerDict (*command)(const Node&, std::string_view)>
+int Answer(const char*, const char* params, rte_tel_data* data) {
+  AnswerDict answer;
+  const std::string_view argument = params == nullptr ? std::string_view() : params;
+  {
+    const std::shared_lock lock(mutex);
+    const bool is_answered = answered_loop != nullptr && answered_loop->Call([&] {
+      answer = command(*answered_node, argument);
+    });
+    if (!is_answered) answer = AnswerError("podwarp is stopping");
+  }
+  WriteAnswer(answer, data);
+  return 0;
+}
+
+struct Command {
+  const char* path;
+  telemetry_cb answer;
+  const char* help;  // at most 127 bytes
+};
+
+constexpr Command kCommands[] = {
+    {"/podwarp/arp", Answer<Arp>,
+     "Who has which addresses, and what ARP answers. Parameters: START (first entry), or one "
+     "address"},
+    {"/podwarp/drops", Answer<Drops>,
+     "Frames dropped, by reason. Parameters: a reason, for its meaning and the last port"},
+    {"/podwarp/nodes", Answer<Nodes>,
+     "Remote nodes: MAC, addresses, uplink. Parameters: START (first entry)"},
+    {"/podwarp/pods", Answer<Pods>,
+     "Pods of this node: addresses, state, conflicts, frames. Parameters: START (first entry)"},
+    {"/podwarp/ports", Answer<Ports>,
+     "Ports: driver, state, frames and bytes, device errors. Parameters: START (first entry)"},
+    {"/podwarp/version", Answer<Version>,
+     "Versions of podwarp and DPDK, and which node this is. Takes no parameters"},
+    {"/podwarp/workers", Answer<Workers>,
+     "Workers: queues, frames, busy share, cycles a frame. Parameters: START (first entry)"},
+};
+
+// DPDK can't take a command back, and would list one twice.
+absl::Status RegisterOnce() {
+  static const absl::Status kRegistered = [] {
+    for (const Command& command : kCommands) {
+      if (const int error = rte_telemetry_register_cmd(command.path, command.answer, command.help);
+          error != 0) {
+        return absl::InternalError(
+            absl::StrCat("telemetry command ", command.path, ": ", strerror(-error)));
+      }
+    }
+    return absl::OkStatus();
+  }();
+  return kRegistered;
+}
+
+}  // namespace
+
+absl::Status StartTelemetry(const Node* node, ControlLoop* loop) {
+  {
+    const std::unique_lock lock(mutex);
+    answered_node = node;
+    answered_loop = loop;
+  }
+  return RegisterOnce();
+}
+
+void StopTelemetry() {
+  const std::unique_lock lock(mutex);
+  answered_node = nullptr;
+  answered_loop = nullptr;
+}
 
 }  // namespace podwarp

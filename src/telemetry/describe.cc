@@ -1,0 +1,123 @@
+#include "telemetry/describe.h"
+
+#include <cmath>
+
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+
+namespace podwarp {
+namespace {
+
+template <typename T>
+AnswerDict::List Texts(const std::vector<T>& values) {
+  AnswerDict::List texts;
+  for (const T& value : values) texts.push_back(value.ToString());
+  return texts;
+}
+
+template <typename T>
+void AddKnown(AnswerDict& answer, std::string_view key, const std::optional<T>& value) {
+  if (value.has_value()) answer.Add(key, value->ToString());
+}
+
+void AddState(AnswerDict& answer, bool up, std::string_view why_down) {
+  answer.Add("up", up);
+  if (!up) answer.Add("why_down", why_down);
+}
+
+void AddTraffic(AnswerDict& answer, const TrafficReport& traffic) {
+  answer.Add("received_frames", traffic.received_frames)
+      .Add("received_bytes", traffic.received_bytes)
+      .Add("transmitted_frames", traffic.transmitted_frames)
+      .Add("transmitted_bytes", traffic.transmitted_bytes)
+      .Add("dropped_frames", traffic.dropped_frames);
+}
+
+}  // namespace
+
+AnswerDict Describe(const PortReport& port) {
+  const PortSettings& settings = port.settings;
+  AnswerDict answer;
+  answer.Add("name", settings.name).Add("role", ToString(settings.role)).Add("driver", port.driver);
+  AddState(answer, port.state.up, port.state.why_down);
+  answer.Add("mac", settings.router_mac.ToString())
+      .Add("mtu_bytes", uint64_t{settings.mtu_bytes})
+      .Add("vlan_id", uint64_t{settings.vlan_id})
+      .Add("speed_mbps", uint64_t{port.state.speed_mbps})
+      .Add("receive_queues", uint64_t{settings.receive_queues});
+  AddTraffic(answer, port.traffic);
+  return answer.Add("device_receive_missed", port.device.receive_missed)
+      .Add("device_receive_errors", port.device.receive_errors)
+      .Add("device_receive_no_buffer", port.device.receive_no_buffer)
+      .Add("device_transmit_errors", port.device.transmit_errors);
+}
+
+AnswerDict Describe(const PodReport& pod) {
+  AnswerDict answer;
+  answer.Add("name", pod.config.full_name())
+      .Add("mac", pod.config.mac.ToString())
+      .Add("addresses", Texts(pod.config.addresses));
+  if (!pod.config.allowed_prefixes.empty()) {
+    answer.Add("allowed_prefixes", Texts(pod.config.allowed_prefixes));
+  }
+  if (!pod.driver.empty()) answer.Add("driver", pod.driver);
+  AddState(answer, pod.up, pod.why_down);
+  answer.Add("conflicts", pod.conflicts);
+  if (pod.last_seen != absl::InfinitePast()) {
+    answer.Add("last_seen",
+               absl::FormatTime(absl::RFC3339_sec, pod.last_seen, absl::UTCTimeZone()));
+  }
+  AddTraffic(answer, pod.traffic);
+  return answer;
+}
+
+AnswerDict Describe(const RemoteNodeReport& node) {
+  AnswerDict answer;
+  answer.Add("name", node.config.name);
+  AddKnown(answer, "mac", node.mac);
+  if (!node.mac.has_value()) answer.Add("why_no_mac", node.why_no_mac);
+  answer.Add("neighbor_state", node.neighbor_state);
+  AddKnown(answer, "underlay_address", node.config.underlay_address);
+  return answer.Add("uplink", node.config.uplink).Add("pod_ranges", Texts(node.config.pod_ranges));
+}
+
+AnswerDict Describe(const AddressReport& address) {
+  AnswerDict answer;
+  answer.Add("address", address.prefix.length() == 32 ? address.prefix.network().ToString()
+                                                      : address.prefix.ToString());
+  if (!address.owner.empty()) answer.Add("owner", address.owner);
+  answer.Add("kind", ToString(address.kind)).Add("answered", address.answered_with.has_value());
+  AddKnown(answer, "answered_with", address.answered_with);
+  AddKnown(answer, "next_hop_mac", address.next_hop_mac);
+  if (!address.next_hop_port.empty()) answer.Add("next_hop_port", address.next_hop_port);
+  return answer;
+}
+
+AnswerDict Describe(const WorkerReport& worker) {
+  return AnswerDict()
+      .Add("lcore", uint64_t{worker.lcore})
+      .Add("queues", uint64_t{worker.queues})
+      .Add("received_frames", worker.traffic.received_frames)
+      .Add("transmitted_frames", worker.traffic.transmitted_frames)
+      .Add("dropped_frames", worker.traffic.dropped_frames)
+      .Add("bursts", worker.bursts)
+      .Add("rounds", worker.rounds)
+      .Add("busy_percent", absl::StrFormat("%.2f", worker.busy_percent))
+      .Add("cycles_per_frame", static_cast<uint64_t>(std::llround(worker.cycles_per_frame)))
+      .Add("sleeps", worker.sleeps)
+      .Add("originated", worker.originated)
+      .Add("consumed", worker.consumed)
+      .Add("arp_answers", worker.arp_answers)
+      .Add("icmp_errors", worker.icmp_errors)
+      .Add("events_lost", worker.events_lost);
+}
+
+AnswerDict Describe(const DropReport& drop) {
+  return AnswerDict()
+      .Add("name", Name(drop.reason))
+      .Add("help", Help(drop.reason))
+      .Add("frames", drop.frames)
+      .Add("last_ports", drop.last_ports);
+}
+
+}  // namespace podwarp

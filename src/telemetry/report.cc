@@ -1,0 +1,183 @@
+#include "telemetry/report.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace podwarp {
+namespace {
+
+void AddTo(TrafficReport& sum, const PortCounters& counters) {
+  sum.received_frames += counters.received_frames.value();
+  sum.received_bytes += counters.received_bytes.value();
+  sum.transmitted_frames += counters.transmitted_frames.value();
+  sum.transmitted_bytes += counters.transmitted_bytes.value();
+  sum.dropped_frames += counters.dropped_frames.value();
+}
+
+TrafficReport TrafficOf(const Node& node, PortId port) {
+  TrafficReport sum;
+  const WorkerSet& workers = node.workers();
+  for (size_t i = 0; i < workers.size(); ++i) AddTo(sum, workers[i].counters().ports[port]);
+  return sum;
+}
+
+std::string PortName(const Node& node, PortId id) {
+  const Port* port = id < kMaxPorts ? node.tables().ports.Get(id) : nullptr;
+  return port == nullptr ? absl::StrCat("port ", id, " (gone)") : port->settings().name;
+}
+
+// Rules 1 and 5 as workers apply them (src/dataplane/answer_arp.cc), to a pod that isn't the owner.
+bool IsAnsweredToPods(const Node& node, NextHopKind kind) {
+  switch (kind) {
+    case NextHopKind::kLocal:
+    case NextHopKind::kUnresolved:
+    case NextHopKind::kPod:
+    case NextHopKind::kHost:
+    case NextHopKind::kNode:
+      return true;
+    case NextHopKind::kUnowned:
+    case NextHopKind::kReserved:
+      return node.tables().settings().promiscuous_arp;
+    case NextHopKind::kNone:
+    case NextHopKind::kOnLink:
+    case NextHopKind::kNeighbor:
+      return false;
+  }
+  return false;
+}
+
+AddressReport Describe(const Node& node, const Ipv4Prefix& prefix, std::string_view owner,
+                       AdjacencyIndex index) {
+  const Adjacency& adjacency = node.tables().adjacencies[index];
+  AddressReport report{.prefix = prefix, .owner = std::string(owner), .kind = adjacency.kind};
+  if (IsAnsweredToPods(node, adjacency.kind)) {
+    report.answered_with = node.tables().settings().gateway_mac;
+  }
+  if (adjacency.kind >= kFirstForwardable) report.next_hop_mac = adjacency.destination;
+  if (adjacency.port != kNoPort) report.next_hop_port = PortName(node, adjacency.port);
+  return report;
+}
+
+}  // namespace
+
+std::vector<PortId> ListPorts(const Node& node) { return node.tables().ports.Ids(); }
+
+PortReport ReportPort(const Node& node, PortId id) {
+  const Port* port = node.tables().ports.Get(id);
+  CHECK(port != nullptr) << "port " << id;
+  return {.settings = port->settings(),
+          .driver = port->Driver(),
+          .state = port->State(),
+          .traffic = TrafficOf(node, id),
+          .device = port->Statistics()};
+}
+
+std::vector<const Node::PodRecord*> ListPods(const Node& node) {
+  std::vector<const Node::PodRecord*> pods;
+  for (const auto& [name, pod] : node.pods()) pods.push_back(&pod);
+  return pods;
+}
+
+PodReport ReportPod(const Node& node, const Node::PodRecord& pod) {
+  PodReport report{.config = pod.config,
+                   .why_down = pod.why_down,
+                   .last_seen = pod.last_seen,
+                   .conflicts = pod.conflicts};
+  if (pod.port == kNoPort) return report;
+  const Port& port = *node.tables().ports.Get(pod.port);
+  const PortState state = port.State();
+  report.driver = port.Driver();
+  report.up = state.up;
+  report.why_down = state.why_down;
+  report.traffic = TrafficOf(node, pod.port);
+  return report;
+}
+
+RemoteNodeReport ReportRemoteNode(const Node& node, const RemoteNodeConfig& config) {
+  RemoteNodeReport report{.config = config, .mac = node.MacOf(config)};
+  if (config.virtual_mac.has_value()) {
+    report.neighbor_state = "configured";
+    return report;
+  }
+  const auto neighbor = node.neighbors().all().find(*config.underlay_address);
+  if (neighbor != node.neighbors().all().end()) {
+    report.neighbor_state = ToString(neighbor->second.state);
+  }
+  if (!report.mac.has_value()) {
+    report.why_no_mac = absl::StrCat("nobody has answered ARP for ",
+                                     config.underlay_address->ToString(), " on ", config.uplink);
+  }
+  return report;
+}
+
+std::vector<OwnedPrefix> ListPrefixes(const Node& node) {
+  std::vector<OwnedPrefix> prefixes;
+  for (const auto& [name, owner] : node.owners().all()) {
+    for (const Ipv4Prefix& prefix : owner.prefixes) prefixes.push_back({prefix, &name});
+  }
+  std::sort(prefixes.begin(), prefixes.end(),
+            [](const OwnedPrefix& a, const OwnedPrefix& b) { return a.prefix < b.prefix; });
+  return prefixes;
+}
+
+AddressReport ReportPrefix(const Node& node, const OwnedPrefix& owned) {
+  return Describe(node, owned.prefix, *owned.owner, node.owners().Find(*owned.owner)->adjacency);
+}
+
+AddressReport ReportAddress(const Node& node, Ipv4Address address) {
+  return Describe(node, Ipv4Prefix::Host(address), node.owners().OwnerOf(address),
+                  node.tables().routes.Lookup(address));
+}
+
+WorkerReport ReportWorker(const Node& node, size_t index) {
+  const Worker& worker = node.workers()[index];
+  const WorkerCounters& counters = worker.counters();
+  // Lcore 0 is the control thread.
+  WorkerReport report{.lcore = static_cast<uint16_t>(index + 1),
+                      .queues = worker.queues(),
+                      .rounds = counters.rounds.value(),
+                      .bursts = counters.bursts.value(),
+                      .sleeps = counters.sleeps.value(),
+                      .originated = counters.originated.value(),
+                      .consumed = counters.consumed.value(),
+                      .arp_answers = counters.arp_answers.value(),
+                      .icmp_errors = counters.icmp_errors.value(),
+                      .events_lost = counters.events_lost.value()};
+  for (const PortCounters& port : counters.ports) AddTo(report.traffic, port);
+  const auto busy = static_cast<double>(counters.cycles_busy.value());
+  const auto total =
+      busy + static_cast<double>(counters.cycles_idle.value() + counters.cycles_sleeping.value());
+  if (total > 0) report.busy_percent = 100 * busy / total;
+  const uint64_t frames = report.traffic.received_frames;
+  if (frames > 0) report.cycles_per_frame = busy / static_cast<double>(frames);
+  return report;
+}
+
+DropReport ReportDrop(const Node& node, DropReason reason) {
+  DropReport report{.reason = reason};
+  const auto index = static_cast<size_t>(reason);
+  for (size_t i = 0; i < node.workers().size(); ++i) {
+    const WorkerCounters& counters = node.workers()[i].counters();
+    const uint64_t frames = counters.drops[index].value();
+    if (frames == 0) continue;
+    report.frames += frames;
+    const std::string port =
+        PortName(node, counters.last_drop_port[index].load(std::memory_order_relaxed));
+    auto& ports = report.last_ports;
+    if (std::find(ports.begin(), ports.end(), port) == ports.end()) ports.push_back(port);
+  }
+  return report;
+}
+
+absl::StatusOr<DropReason> FindDropReason(std::string_view name) {
+  for (size_t i = 0; i < kDropReasons; ++i) {
+    const auto reason = static_cast<DropReason>(i);
+    if (Name(reason) == name) return reason;
+  }
+  return absl::NotFoundError(absl::StrCat("there is no drop reason '", std::string(name), "'"));
+}
+
+}  // namespace podwarp

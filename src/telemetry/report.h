@@ -1,0 +1,116 @@
+// How the node is doing, as plain structs: what telemetry, the API and metrics all tell. Names of
+// fields and their meaning are set here once.
+//
+// Numbers come from running workers: each is whole, but not all are of the same moment.
+// Thread rule: the control thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "control/node.h"
+#include "podwarp/dataplane/drop_reason.h"
+#include "podwarp/port/port.h"
+
+namespace podwarp {
+
+// Summed over workers, in podwarp's view: what a pod sends is received. Bytes are of Ethernet
+// frames without frame check sequence.
+struct TrafficReport {
+  uint64_t received_frames = 0;
+  uint64_t received_bytes = 0;
+  uint64_t transmitted_frames = 0;
+  uint64_t transmitted_bytes = 0;
+  uint64_t dropped_frames = 0;  // that came in by this port, or were to leave by it
+};
+
+struct PortReport {
+  PortSettings settings;
+  std::string driver;
+  PortState state;
+  TrafficReport traffic;
+  DeviceStatistics device;
+};
+std::vector<PortId> ListPorts(const Node& node);  // ascending by number
+// REQUIRES: the port exists.
+PortReport ReportPort(const Node& node, PortId port);
+
+struct PodReport {
+  PodConfig config;
+  std::string driver;  // empty without a port
+  bool up = false;
+  std::string why_down;  // one sentence; empty if up
+  absl::Time last_seen = absl::InfinitePast();
+  uint64_t conflicts = 0;
+  TrafficReport traffic;  // of its present port
+};
+std::vector<const Node::PodRecord*> ListPods(const Node& node);  // ascending by namespace/name
+PodReport ReportPod(const Node& node, const Node::PodRecord& pod);
+
+struct RemoteNodeReport {
+  RemoteNodeConfig config;
+  std::optional<MacAddress> mac;
+  std::string why_no_mac;  // one sentence; empty if there is a MAC
+  // "configured" (its MAC stands in the configuration), or how asking for it goes: "asked",
+  // "resolved", "silent".
+  std::string neighbor_state;
+};
+RemoteNodeReport ReportRemoteNode(const Node& node, const RemoteNodeConfig& config);
+
+// What is known about an address, or a range of them: what ARP is answered from and frames are
+// forwarded by.
+struct AddressReport {
+  Ipv4Prefix prefix;  // the widest that all of this is true for, or the one address asked for
+  std::string owner;  // "pod default/web-1", "node node-b", "gateway"; empty if there is no route
+  NextHopKind kind = NextHopKind::kNone;
+  // What a pod that asks for it by ARP is told; unset: it gets no answer. The owner itself never
+  // gets one.
+  std::optional<MacAddress> answered_with;
+  // Where a frame to it then goes; unset where it ends here.
+  std::optional<MacAddress> next_hop_mac;
+  std::string next_hop_port;
+};
+struct OwnedPrefix {
+  Ipv4Prefix prefix;
+  const std::string* owner;
+};
+// Ascending by address. Valid until the next change.
+std::vector<OwnedPrefix> ListPrefixes(const Node& node);
+AddressReport ReportPrefix(const Node& node, const OwnedPrefix& owned);
+AddressReport ReportAddress(const Node& node, Ipv4Address address);
+
+struct WorkerReport {
+  uint16_t lcore = 0;  // DPDK's number
+  size_t queues = 0;   // receive queues that it serves
+  TrafficReport traffic;
+  uint64_t rounds = 0;
+  uint64_t bursts = 0;
+  // Of all TSC cycles since it started: rounds that had frames; 0 to 100.
+  double busy_percent = 0;
+  double cycles_per_frame = 0;  // of busy rounds; 0 without frames
+  uint64_t sleeps = 0;
+  uint64_t originated = 0;
+  uint64_t consumed = 0;
+  uint64_t arp_answers = 0;
+  uint64_t icmp_errors = 0;
+  uint64_t events_lost = 0;
+};
+// REQUIRES: index < node.workers().size().
+WorkerReport ReportWorker(const Node& node, size_t index);
+
+struct DropReport {
+  DropReason reason;
+  uint64_t frames = 0;
+  // Where each worker that has dropped for this reason last did so; no port twice.
+  std::vector<std::string> last_ports;
+};
+DropReport ReportDrop(const Node& node, DropReason reason);
+// Errors: NotFound that shows the name.
+absl::StatusOr<DropReason> FindDropReason(std::string_view name);
+
+}  // namespace podwarp
