@@ -1,0 +1,104 @@
+"""What the demo shows, step by step. A step raises Failed if podwarp didn't do its part."""
+
+import json
+import re
+from collections.abc import Callable
+
+from demo.screen import Screen
+from testbed.bed import TestBed
+from testbed.command import wait_for
+from testbed.namespace import Namespace
+from testbed.ping import ping
+
+IPERF_SECONDS = 3
+
+
+class Failed(Exception):
+    """Says what should have happened and what did."""
+
+
+def expect(is_so: bool, otherwise: str) -> None:
+    if not is_so:
+        raise Failed(otherwise)
+
+
+def _ping(screen: Screen, where: str, namespace: Namespace, target: str) -> None:
+    screen.command(where, "ping", "-c", "5", target)
+    answer = ping(namespace, target, count=5)
+    expect(answer.ok, f"{answer.received} of 5 answered\n{answer.output}")
+    screen.result_line(f"5 of 5 answered, {answer.average_ms:.2f} ms on average")
+
+
+def same_node(bed: TestBed, screen: Screen) -> None:
+    a1, a2 = bed.a.pods
+    _ping(screen, "a1", a1.namespace, a2.address)
+
+
+def across_nodes(bed: TestBed, screen: Screen) -> None:
+    _ping(screen, "a1", bed.a.pods[0].namespace, bed.b.pods[0].address)
+    _ping(screen, "b2", bed.b.pods[1].namespace, bed.a.pods[1].address)
+
+
+def neighbors(bed: TestBed, screen: Screen) -> None:
+    screen.command("a1", "ip", "neighbor")
+    entries = bed.a.pods[0].run("ip", "neighbor")
+    screen.text(entries.rstrip(), indent=4)
+    wanted = (bed.a.pods[1].address, bed.b.pods[0].address)
+    virtual_mac = bed.a.addresses.virtual_mac
+    for address in wanted:
+        expect(
+            re.search(rf"^{re.escape(address)} .* lladdr {virtual_mac} ", entries, re.M) is not None,
+            f"{address} is not at {virtual_mac}",
+        )
+    screen.result_line(f"to a1 all others are at {virtual_mac}, its node's virtual MAC")
+
+
+def path(bed: TestBed, screen: Screen) -> None:
+    target = bed.b.pods[0].address
+    screen.command("a1", "traceroute", target)
+    said = bed.a.pods[0].run("traceroute", "-n", "-q", "1", "-w", "2", "-m", "5", target)
+    hops = [line.split()[1] for line in said.splitlines()[1:]]
+    screen.text("\n".join(said.splitlines()[1:]), indent=4)
+    expect(
+        len(hops) == 3 and hops[0] == bed.a.addresses.gateway and hops[2] == target,
+        "not three hops: this node, that node, the pod",
+    )
+    screen.result_line("three hops: this node, that node, the pod")
+
+
+def throughput(bed: TestBed, screen: Screen) -> None:
+    server, client = bed.b.pods[0], bed.a.pods[0]
+    serving = server.namespace.spawn("iperf3", "-s", "-1")
+    try:
+        wait_for(
+            lambda: ":5201" in server.run("ss", "-Hltn", "sport = 5201"), "iperf3 listens in b1"
+        )
+        screen.command("a1", "iperf3", "-c", server.address, "-t", str(IPERF_SECONDS))
+        said = client.run("iperf3", "-J", "-c", server.address, "-t", str(IPERF_SECONDS))
+    finally:
+        serving.kill()
+        serving.communicate()
+    received = json.loads(said)["end"]["sum_received"]
+    gigabits = received["bits_per_second"] / 1e9
+    expect(gigabits > 0.01, f"only {gigabits:.3f} Gbit/s came through")
+    screen.result_line(
+        f"{gigabits:.2f} Gbit/s of TCP over a wire of veth and AF_PACKET "
+        "(which copies every frame: no measure of podwarp with a NIC)"
+    )
+
+
+def from_the_node(bed: TestBed, screen: Screen) -> None:
+    pod = bed.b.pods[0]
+    _ping(screen, "node-a", bed.a.namespace, pod.address)
+    _ping(screen, "b1", pod.namespace, bed.a.addresses.host)
+
+
+Step = Callable[[TestBed, Screen], None]
+STEPS: list[tuple[str, Step]] = [
+    ("A pod reaches another one on its node", same_node),
+    ("Pods reach pods on the other node", across_nodes),
+    ("Whom a pod asks for, it finds at its node's virtual MAC", neighbors),
+    ("The way from a pod to one on the other node", path),
+    ("TCP across the nodes", throughput),
+    ("A node itself reaches a pod on the other node, and is reached by it", from_the_node),
+]

@@ -1,0 +1,180 @@
+"""The testbed: two nodes joined by a wire, each with its pods."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+
+from .command import wait_for
+from .config import WIRE, Config, NodeAddresses, node_config, pod_config, to_yaml
+from .namespace import Namespace, join
+from .ping import Ping, ping
+from .process import Podwarp, remove_leftovers
+
+DEFAULT_PODS = {"a": 2, "b": 2}
+
+
+class Pod:
+    """A container: a network namespace with an interface that podwarp makes."""
+
+    def __init__(self, name: str, address: str, namespace: Namespace) -> None:
+        self.name = name
+        self.address = address
+        self.namespace = namespace
+
+    @property
+    def mac(self) -> str:
+        return self.namespace.run("cat", "/sys/class/net/eth0/address").stdout.strip()
+
+    def run(self, *command: str, check: bool = True, timeout: float = 30) -> str:
+        return self.namespace.run(*command, check=check, timeout=timeout).stdout
+
+    def ping(self, target: str, *options: str, count: int = 1) -> Ping:
+        return ping(self.namespace, target, *options, count=count)
+
+
+class Node:
+    """A machine: a network namespace with podwarp in it, and the pods' namespaces beside it."""
+
+    def __init__(self, addresses: NodeAddresses, namespace: Namespace, pods: list[Pod]) -> None:
+        self.addresses = addresses
+        self.namespace = namespace
+        self.pods = pods
+        self.config: Config = {}
+        self.podwarp: Podwarp
+
+    @property
+    def name(self) -> str:
+        return self.addresses.name
+
+
+class TestBed:
+    """`with TestBed(...) as bed`: all of it up and forwarding, and all of it gone afterwards.
+
+    `kind` is in the names of everything: /run/podwarp-KIND-PID, the namespaces, DPDK's prefixes.
+    `pods` says how many each node has. `edit` may change a node's configuration before its start.
+    """
+
+    def __init__(
+        self,
+        binary: str,
+        kind: str = "test",
+        pods: Mapping[str, int] = DEFAULT_PODS,
+        edit: Callable[[Node], None] | None = None,
+        wire_mtu_bytes: int = 1500,
+    ) -> None:
+        self.binary = binary
+        self.tag = f"{kind}-{os.getpid()}"
+        self.directory = pathlib.Path(f"/run/podwarp-{self.tag}")
+        self.nodes = {letter: self._node(letter, count) for letter, count in pods.items()}
+        self._edit = edit
+        self._wire_mtu_bytes = wire_mtu_bytes
+        self._namespaces = [
+            space
+            for node in self.nodes.values()
+            for space in (node.namespace, *(pod.namespace for pod in node.pods))
+        ]
+
+    def __getattr__(self, name: str) -> Node:
+        """bed.a and bed.b are the nodes."""
+        if name in self.__dict__.get("nodes", {}):
+            return self.nodes[name]
+        raise AttributeError(name)
+
+    def __enter__(self) -> "TestBed":
+        try:
+            self._make()
+            for node in self.nodes.values():
+                node.podwarp.start()
+            self.wait_until_reachable()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator["TestBed"]:
+        """As `with bed`, but all of it stays; remove_bed() ends it."""
+        yield self.__enter__()
+
+    def add_namespace(self, name: str) -> Namespace:
+        """One more, removed with the others."""
+        namespace = Namespace(f"{self.tag}-{name}")
+        self._namespaces.append(namespace)
+        self._write_state()
+        namespace.create()
+        return namespace
+
+    def wait_until_reachable(self) -> None:
+        """Every pod has its gateway."""
+        for node in self.nodes.values():
+            for pod in node.pods:
+                wait_for(
+                    lambda node=node, pod=pod: pod.ping(node.addresses.gateway, "-W", "0.2").ok,
+                    f"{pod.name} reaches {node.addresses.gateway}",
+                )
+
+    def remove(self) -> None:
+        for node in self.nodes.values():
+            if hasattr(node, "podwarp") and node.podwarp.is_running():
+                with contextlib.suppress(TimeoutError):
+                    node.podwarp.stop()
+        remove_bed(self.directory)
+
+    def _node(self, letter: str, pods: int) -> Node:
+        addresses = NodeAddresses(letter)
+        return Node(
+            addresses,
+            Namespace(f"{self.tag}-{addresses.name}"),
+            [
+                Pod(f"{letter}{n}", addresses.pod(n), Namespace(f"{self.tag}-{letter}{n}"))
+                for n in range(1, pods + 1)
+            ],
+        )
+
+    def _make(self) -> None:
+        self.directory.mkdir()
+        self._write_state()
+        for namespace in self._namespaces:
+            namespace.create()
+        nodes = list(self.nodes.values())
+        if len(nodes) == 2:
+            join(nodes[0].namespace, nodes[1].namespace, WIRE, self._wire_mtu_bytes)
+        for node in nodes:
+            self._configure(node, [peer.addresses for peer in nodes if peer is not node])
+
+    def _configure(self, node: Node, peers: list[NodeAddresses]) -> None:
+        prefix = f"podwarp-{self.tag}-{node.addresses.letter}"
+        pods = [pod_config(pod.name, pod.address, pod.namespace.path) for pod in node.pods]
+        node.config = node_config(node.addresses, peers, pods, prefix)
+        if not peers:
+            del node.config["uplinks"]
+        if self._edit is not None:
+            self._edit(node)
+        file = self.directory / f"{node.name}.yaml"
+        file.write_text(to_yaml(node.config), encoding="utf-8")
+        node.podwarp = Podwarp(self.binary, node.namespace, file, prefix)
+
+    def _write_state(self) -> None:
+        state = {
+            "namespaces": [namespace.name for namespace in self._namespaces],
+            "prefixes": [f"podwarp-{self.tag}-{letter}" for letter in self.nodes],
+        }
+        (self.directory / "state.json").write_text(json.dumps(state), encoding="utf-8")
+
+
+def remove_bed(directory: pathlib.Path) -> None:
+    """Removes a testbed by what its folder says, whoever made it; nothing there is fine."""
+    state_file = directory / "state.json"
+    if state_file.exists():
+        state = json.loads(state_file.read_text(encoding="utf-8"))
+        for name in state["namespaces"]:
+            Namespace(name).remove()
+        for prefix in state["prefixes"]:
+            remove_leftovers(prefix)
+    shutil.rmtree(directory, ignore_errors=True)

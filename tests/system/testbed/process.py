@@ -1,0 +1,87 @@
+"""One node's podwarp process."""
+
+import os
+import pathlib
+import signal
+import subprocess
+
+from .command import run, wait_for
+from .namespace import Namespace
+from .telemetry import Telemetry
+
+_READY = " forwards with "  # the line that podwarp logs when its ports and tables are there
+
+
+class Podwarp:
+    """podwarp in a node's network namespace, started and stopped as often as wanted."""
+
+    def __init__(
+        self, binary: str, namespace: Namespace, config: pathlib.Path, prefix: str
+    ) -> None:
+        self.binary = binary
+        self.namespace = namespace
+        self.config = config
+        self.telemetry = Telemetry(prefix)
+        self.log_file = config.with_suffix(".log")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "podwarp was not started"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Returns when it forwards."""
+        self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.namespace.command(self.binary, f"--config={self.config}"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for us; we stop it in order
+            )
+        wait_for(self._is_ready, f"podwarp is ready\n{self.log_file}", timeout=20)
+
+    def log(self) -> str:
+        """What it wrote since it was started last."""
+        with self.log_file.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode(errors="replace")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Sends the signal and returns the exit status, as subprocess gives it."""
+        assert self._process is not None, "podwarp was not started"
+        self._process.send_signal(how)
+        try:
+            return self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired as error:
+            self._process.kill()
+            self._process.wait()
+            raise TimeoutError(f"podwarp runs on 10 s after {how.name}") from error
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def clean_up(self) -> None:
+        """podwarp --cleanup."""
+        self.namespace.run(self.binary, f"--config={self.config}", "--cleanup")
+
+    def cpu_seconds(self) -> float:
+        """User and system time that all its threads have used so far."""
+        stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _is_ready(self) -> bool:
+        if not self.is_running():
+            raise RuntimeError(f"podwarp has ended:\n{self.log()}")
+        return _READY in self.log()
+
+
+def remove_leftovers(prefix: str) -> None:
+    """What DPDK leaves behind of a process that was ended: hugepages and its runtime folder."""
+    for page in pathlib.Path("/dev/hugepages").glob(f"{prefix}map_*"):
+        page.unlink(missing_ok=True)
+    run("rm", "-rf", f"/var/run/dpdk/{prefix}")

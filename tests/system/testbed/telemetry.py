@@ -1,0 +1,37 @@
+"""A client of DPDK's telemetry socket: the same that dpdk-telemetry.py asks."""
+
+import json
+import socket
+from typing import Any
+
+Entry = dict[str, Any]
+
+
+class Telemetry:
+    """The telemetry of the process with this DPDK file prefix, run by root."""
+
+    def __init__(self, prefix: str) -> None:
+        self.path = f"/var/run/dpdk/{prefix}/dpdk_telemetry.v2"
+
+    def ask(self, command: str) -> Any:
+        """One command's answer. Raises OSError if nobody is there."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+            connection.settimeout(5)
+            connection.connect(self.path)
+            hello = json.loads(connection.recv(1024))
+            connection.send(command.encode())
+            answer = json.loads(connection.recv(hello["max_output_len"]))
+        return answer[command.partition(",")[0]]
+
+    def knows(self, command: str) -> bool:
+        return command in self.ask("/")
+
+    def entries(self, command: str) -> list[Entry]:
+        """All entries of a paged answer."""
+        start, entries = 0, []
+        while True:
+            page = self.ask(f"{command},{start}")
+            entries += page["entries"]
+            if page["next"] <= start or len(entries) >= page["total"]:
+                return entries
+            start = page["next"]
