@@ -31,7 +31,7 @@ class Telemetry:
         start, entries = 0, []
         while True:
             page = self.ask(f"{command},{start}")
-            entries += page["entries"]
-            if page["next"] <= start or len(entries) >= page["total"]:
+            entries += page["entries"].values()
+            if "next" not in page:
                 return entries
             start = page["next"]
