@@ -104,9 +104,7 @@ absl::Status Explain(int error, const std::string& prefix) {
   switch (error) {
     case EACCES:
     case EPERM:
-      return absl::PermissionDeniedError(
-          "DPDK may not start here: run podwarp as root, or with the capabilities that "
-          "configs/podwarp.service lists");
+      return absl::PermissionDeniedError("DPDK may not start here: run podwarp as root");
     case EAGAIN:
     case EALREADY:
       return absl::AlreadyExistsError(
