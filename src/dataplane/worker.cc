@@ -68,7 +68,7 @@ Worker::Worker(const WorkerOptions& options, Tables* tables, EventRing* events, 
 
 Worker::~Worker() {
   Injected left;
-  while (injected_.Take(&left)) Drop(context_, kNoPort, left.frame, DropReason::kPortGone);
+  while (injected_.Take(&left)) DropInjected(left.frame);
   tables_.rcu.Synchronize();
   delete polled_.load();
   close(epoll_fd_);
@@ -143,8 +143,19 @@ uint32_t Worker::ProcessReady(uint64_t now) {
 void Worker::SendInjected() {
   Injected injected;
   while (injected_.Take(&injected)) {
-    pipeline_.Send(static_cast<PortId>(injected.port), injected.frame);
+    const auto port = static_cast<PortId>(injected.port);
+    const bool is_there = removals_[port].load(std::memory_order_acquire) == injected.removals;
+    if (is_there) {
+      pipeline_.Send(port, injected.frame);
+    } else {
+      DropInjected(injected.frame);
+    }
   }
+}
+
+void Worker::DropInjected(rte_mbuf* frame) {
+  counters_.originated.Add(1);
+  Drop(context_, kNoPort, frame, DropReason::kPortGone);
 }
 
 void Worker::Sleep(uint64_t ns) {
@@ -190,6 +201,7 @@ void Worker::RemoveQueues(PortId port) {
     }
   }
   std::erase_if(queues_, [&](const ReceiveQueue& queue) { return queue.port == port; });
+  removals_[port].fetch_add(1, std::memory_order_release);
   PublishPolled();
 }
 
@@ -202,7 +214,8 @@ void Worker::PublishPolled() {
 }
 
 bool Worker::Inject(PortId port, rte_mbuf* frame) {
-  if (!injected_.Put({frame, port})) return false;
+  const uint32_t removals = removals_[port].load(std::memory_order_relaxed);
+  if (!injected_.Put({frame, port, removals})) return false;
   eventfd_write(wake_fd_, 1);
   return true;
 }

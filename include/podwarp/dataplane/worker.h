@@ -37,11 +37,15 @@ class Worker {
   // Forwards until Stop().
   void Run();
   void Stop();
+  // One round of Run(): what all queues hold now, up to a burst each, goes the whole way. Returns
+  // how many frames came in. REQUIRES: Run() is not running.
+  uint32_t Round();
 
   // The worker takes over a receive queue of a port that it can see in Tables::ports. Errors: what
   // the kernel says about the port's descriptor.
   absl::Status AddQueue(PortId port, uint16_t queue);
-  // The worker lets go of all queues of the port; it may look at them until a grace period is over.
+  // The worker lets go of all queues of the port, and sends nothing more that was injected for it;
+  // it may look at them until a grace period is over.
   void RemoveQueues(PortId port);
   size_t queues() const { return queues_.size(); }
 
@@ -59,14 +63,15 @@ class Worker {
   };
   struct Injected {
     rte_mbuf* frame;
-    uint64_t port;
+    uint32_t port;
+    uint32_t removals;  // of the port's number, when it was injected
   };
   // The queues that must be asked each round; the others report to the epoll set.
   using Polled = std::vector<ReceiveQueue>;
 
-  uint32_t Round();
   uint32_t ProcessReady(uint64_t now);
   void SendInjected();
+  void DropInjected(rte_mbuf* frame);
   void Sleep(uint64_t ns);
   void PublishPolled();
 
@@ -80,6 +85,9 @@ class Worker {
   std::vector<ReceiveQueue> queues_;
   std::atomic<const Polled*> polled_;
   ValueRing<Injected> injected_;
+  // By port number. A frame can wait in the ring over a grace period: by then its port may be gone
+  // and the number another port's.
+  std::vector<std::atomic<uint32_t>> removals_ = std::vector<std::atomic<uint32_t>>(kMaxPorts);
 
   const int epoll_fd_;
   const int wake_fd_;
