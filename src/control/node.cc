@@ -36,10 +36,12 @@ Node::Node(const Config* config, Tables* tables, PortFactory* ports, WorkerSet* 
       announcer_(config->limits.announcements_per_second) {}
 
 absl::Status Node::Start(absl::Time now) {
-  for (const absl::Status& status : {PublishRanges(), OpenUplinks(now), OpenHostPort(),
-                                     PublishNodes(now), PublishRouters(now)}) {
-    if (!status.ok()) return status;
-  }
+  absl::Status status = PublishRanges();
+  if (status.ok()) status = OpenUplinks(now);
+  if (status.ok()) status = OpenHostPort();
+  if (status.ok()) status = PublishNodes(now);
+  if (status.ok()) status = PublishRouters(now);
+  if (!status.ok()) return status;
   PublishSettings();
   for (const PodConfig& pod : config_.pods) {
     PodRecord& record = pods_[pod.full_name()];
