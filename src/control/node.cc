@@ -369,12 +369,19 @@ absl::Status Node::AddNeighbor(const std::string& name, Ipv4Address address, Por
                                bool is_configured, absl::Time now) {
   if (!neighbors_.Add(address, uplink, is_configured, now)) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(name, ": too many hosts are being asked for already"));
+        absl::StrCat(name, ": ", address.ToString(), " is asked for already, or too many others"));
+  }
+  absl::Status status = owners_.Add(name, {.port = uplink, .kind = NextHopKind::kUnresolved});
+  if (status.ok()) {
+    status = owners_.Claim(name, Ipv4Prefix::Host(address), ++generation_);
+    if (!status.ok()) owners_.Remove(name).IgnoreError();
+  }
+  if (!status.ok()) {
+    neighbors_.Remove(address);
+    return status;
   }
   neighbor_names_[address] = name;
-  absl::Status status = owners_.Add(name, {.port = uplink, .kind = NextHopKind::kUnresolved});
-  status.Update(owners_.Claim(name, Ipv4Prefix::Host(address), ++generation_));
-  return status;
+  return absl::OkStatus();
 }
 
 Adjacency Node::AdjacencyVia(PortId uplink, NextHopKind kind, const MacAddress& mac) const {
