@@ -13,6 +13,7 @@ namespace {
 
 constexpr absl::Duration kPortRetry = absl::Seconds(1);
 constexpr absl::Duration kPortCheck = absl::Milliseconds(200);
+constexpr absl::Duration kArrivalPause = absl::Seconds(1);
 
 constexpr char kGateway[] = "gateway";
 constexpr char kHost[] = "host";
@@ -274,34 +275,35 @@ void Node::HandleAnswer(const Event& event, absl::Time now) {
 }
 
 void Node::HandleWanted(const Event& event, absl::Time now) {
-  for (const Uplink& uplink : uplinks_) {
-    const std::optional<Ipv4Prefix> segment = uplink.config->segment();
-    if (!segment.has_value() || !segment->Contains(event.address)) continue;
-    if (neighbors_.all().contains(event.address)) return;
-    const std::string name = absl::StrCat("neighbor ", event.address.ToString());
-    const absl::Status status = AddNeighbor(name, event.address, uplink.port, false, now);
-    LOG_IF_EVERY_N(WARNING, !status.ok(), 100) << status.message();
-    return;
-  }
+  // It may have been asked for, or become somebody's, since the event was written.
+  const Adjacency& segment = tables_.adjacencies[tables_.routes.Lookup(event.address)];
+  if (segment.kind != NextHopKind::kOnLink) return;
+  const std::string name = absl::StrCat("neighbor ", event.address.ToString());
+  const absl::Status status = AddNeighbor(name, event.address, segment.port, false, now);
+  LOG_IF_EVERY_N(WARNING, !status.ok(), 100) << status.message();
 }
 
 void Node::HandleConflict(const Event& event, absl::Time now) {
   const Port* port = tables_.ports.Get(event.port);
-  if (port == nullptr) return;
+  const Adjacency& owner = tables_.adjacencies[tables_.routes.Lookup(event.address)];
+  // Either may have changed since the event was written: the port gone, the claim come true.
+  if (port == nullptr || owner.port == event.port) return;
   if (PodRecord* pod = PodBehind(event.port)) ++pod->conflicts;
   LOG_EVERY_N(WARNING, 100) << "address conflict: " << event.mac.ToString() << " on port "
                             << port->settings().name << " claims " << event.address.ToString()
                             << ", which belongs to " << owners_.OwnerOf(event.address);
-  // On a wire that podwarp doesn't speak for its pods on, it has nothing to defend.
+  // Rule 11: on a wire it is defended only if podwarp would answer for it there.
   const bool is_ours_to_say = port->settings().role != PortRole::kUplink ||
-                              port->settings().announce_pods ||
+                              (port->settings().announce_pods && owner.kind == NextHopKind::kPod) ||
                               event.address == port->settings().underlay_address;
   if (is_ours_to_say) announcer_.Defend(event.port, event.address, now);
 }
 
 void Node::HandleArrival(const Event& event, absl::Time now) {
   PodRecord* pod = PodBehind(event.port);
-  if (pod == nullptr) return;
+  // A hypervisor says it several times, and a pod could do so all day: once a second is enough.
+  if (pod == nullptr || now - pod->last_arrival < kArrivalPause) return;
+  pod->last_arrival = now;
   LOG(INFO) << "pod " << pod->config.full_name() << " says that it lives here now";
   ++generation_;
   for (const Ipv4Address& address : pod->config.addresses) {
@@ -362,6 +364,7 @@ void Node::Stop() {
     workers_.Detach(port);
     tables_.ports.Remove(port);
   }
+  for (auto& [name, pod] : pods_) pod.port = kNoPort;
   tables_.rcu.Synchronize();
 }
 

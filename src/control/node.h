@@ -28,10 +28,11 @@ class Node {
   struct PodRecord {
     PodConfig config;
     PortId port = kNoPort;
-    std::string why_down;                         // while there is no port: why not
-    absl::Time last_seen = absl::InfinitePast();  // its last announcement of its own address
-    uint64_t conflicts = 0;                       // that it was the author of
-    absl::Time next_try;                          // to open the port
+    std::string why_down;                            // while there is no port: why not
+    absl::Time last_seen = absl::InfinitePast();     // its last announcement of its own address
+    absl::Time last_arrival = absl::InfinitePast();  // its last word that it has moved here
+    uint64_t conflicts = 0;                          // that it was the author of
+    absl::Time next_try;                             // to open the port
   };
 
   // All pointers outlive the node.
@@ -43,7 +44,7 @@ class Node {
   absl::Status Start(absl::Time now);
   // Handles what workers reported and what is due. To be called every few milliseconds.
   void Tick(absl::Time now);
-  // Lets go of all ports. Frames still on their way are lost.
+  // Lets go of all ports, for good. Frames still on their way are lost.
   void Stop();
 
   // --- For reports. ---
