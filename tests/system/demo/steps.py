@@ -1,12 +1,11 @@
 """What the demo shows, step by step. A step raises Failed if podwarp didn't do its part."""
 
-import json
 import re
 from collections.abc import Callable
 
 from demo.screen import Screen
 from testbed.bed import TestBed
-from testbed.command import wait_for
+from testbed.iperf import iperf
 from testbed.namespace import Namespace
 from testbed.ping import ping
 
@@ -68,17 +67,8 @@ def path(bed: TestBed, screen: Screen) -> None:
 
 def throughput(bed: TestBed, screen: Screen) -> None:
     server, client = bed.b.pods[0], bed.a.pods[0]
-    serving = server.namespace.spawn("iperf3", "-s", "-1")
-    try:
-        wait_for(
-            lambda: ":5201" in server.run("ss", "-Hltn", "sport = 5201"), "iperf3 listens in b1"
-        )
-        screen.command("a1", "iperf3", "-c", server.address, "-t", str(IPERF_SECONDS))
-        said = client.run("iperf3", "-J", "-c", server.address, "-t", str(IPERF_SECONDS))
-    finally:
-        serving.kill()
-        serving.communicate()
-    received = json.loads(said)["end"]["sum_received"]
+    screen.command("a1", "iperf3", "-c", server.address, "-t", str(IPERF_SECONDS))
+    received = iperf(client, server, "-t", str(IPERF_SECONDS))["sum_received"]
     gigabits = received["bits_per_second"] / 1e9
     expect(gigabits > 0.01, f"only {gigabits:.3f} Gbit/s came through")
     screen.result_line(

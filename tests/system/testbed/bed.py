@@ -15,6 +15,8 @@ from .process import Podwarp, remove_leftovers
 
 DEFAULT_PODS = {"a": 2, "b": 2}
 
+live_beds: list["TestBed"] = []  # for whoever wants to show their logs
+
 
 class Pod:
     """A container: a network namespace with an interface that podwarp makes."""
@@ -43,11 +45,15 @@ class Node:
         self.namespace = namespace
         self.pods = pods
         self.config: Config = {}
-        self.podwarp: Podwarp
+        self.podwarp: Podwarp  # from the bed's start on
 
     @property
     def name(self) -> str:
         return self.addresses.name
+
+    @property
+    def is_made(self) -> bool:
+        return hasattr(self, "podwarp")
 
 
 class TestBed:
@@ -84,6 +90,7 @@ class TestBed:
         raise AttributeError(name)
 
     def __enter__(self) -> "TestBed":
+        live_beds.append(self)
         try:
             self._make()
             for node in self.nodes.values():
@@ -119,9 +126,15 @@ class TestBed:
                     f"{pod.name} reaches {node.addresses.gateway}",
                 )
 
+    def logs(self) -> dict[str, str]:
+        """What each node's podwarp wrote since its last start."""
+        return {node.name: node.podwarp.log() for node in self.nodes.values() if node.is_made}
+
     def remove(self) -> None:
+        if self in live_beds:
+            live_beds.remove(self)
         for node in self.nodes.values():
-            if hasattr(node, "podwarp") and node.podwarp.is_running():
+            if node.is_made and node.podwarp.is_running():
                 with contextlib.suppress(TimeoutError):
                     node.podwarp.stop()
         remove_bed(self.directory)

@@ -46,6 +46,8 @@ class Podwarp:
 
     def log(self) -> str:
         """What it wrote since it was started last."""
+        if not self.log_file.exists():
+            return ""
         with self.log_file.open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")
