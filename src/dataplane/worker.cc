@@ -4,8 +4,8 @@
 // control thread made, and hands everything to the ports. No pointer into a table lives longer
 // than a round: at its end the worker reports a quiescent state.
 //
-// Asking the kernel which taps are ready is a system call. While polled queues keep the worker
-// busy, it asks only every 10 us, unless the last answer was that something was ready.
+// Asking the kernel which taps are ready is a system call. The worker asks only every 10 us, unless
+// the last answer was that something was ready.
 //
 // Idle: first the worker polls on, then it sleeps, longer each time, up to a bound. It sleeps in
 // the epoll set, so that a tap's frame or the control thread wakes it at once; only a polled
@@ -59,6 +59,7 @@ Worker::Worker(const WorkerOptions& options, Tables* tables, EventRing* events, 
       pipeline_(&context_),
       polled_(new Polled),
       injected_(kInjectRingSize),
+      readiness_interval_(NanosecondsToCycles(kReadinessIntervalNs)),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   PCHECK(epoll_fd_ >= 0 && wake_fd_ >= 0) << "worker " << options.id;
@@ -116,7 +117,7 @@ uint32_t Worker::Round() {
     frames += received;
     bursts += received > 0;
   }
-  if (frames == 0 || now >= next_readiness_check_) frames += ProcessReady(now);
+  if (now >= next_readiness_check_) frames += ProcessReady(now);
   SendInjected();
   pipeline_.Flush();
   counters_.rounds.Add(1);
@@ -136,7 +137,7 @@ uint32_t Worker::ProcessReady(uint64_t now) {
     counters_.bursts.Add(received > 0);
     frames += received;
   }
-  next_readiness_check_ = frames > 0 ? 0 : now + NanosecondsToCycles(kReadinessIntervalNs);
+  next_readiness_check_ = frames > 0 ? 0 : now + readiness_interval_;
   return frames;
 }
 
@@ -164,11 +165,14 @@ void Worker::Sleep(uint64_t ns) {
   epoll_event event;
   tables_.rcu.Offline(options_.id);
   const uint64_t start = rte_rdtsc();
-  // Only the wake-up is drained here: what else is ready is found by the next round.
-  if (epoll_pwait2(epoll_fd_, &event, 1, &timeout, nullptr) > 0 && event.data.u64 == kWakeUp) {
+  const int count = epoll_pwait2(epoll_fd_, &event, 1, &timeout, nullptr);
+  // Only the wake-up is drained here: what else is ready is found by the next round. Nothing is, if
+  // the time was slept through.
+  if (count > 0 && event.data.u64 == kWakeUp) {
     eventfd_t ignored;
     eventfd_read(wake_fd_, &ignored);
   }
+  next_readiness_check_ = count == 0 ? rte_rdtsc() + readiness_interval_ : 0;
   counters_.cycles_sleeping.Add(rte_rdtsc() - start);
   counters_.sleeps.Add(1);
   tables_.rcu.Online(options_.id);

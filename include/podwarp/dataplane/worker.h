@@ -89,6 +89,7 @@ class Worker {
   // and the number another port's.
   std::vector<std::atomic<uint32_t>> removals_ = std::vector<std::atomic<uint32_t>>(kMaxPorts);
 
+  const uint64_t readiness_interval_;  // cycles
   const int epoll_fd_;
   const int wake_fd_;
   std::atomic<bool> stop_{false};
