@@ -144,7 +144,7 @@ AnswerDict AnswerPage(size_t total, size_t start, const std::function<AnswerDict
   constexpr size_t kAround = 128;  // total, start, next, entries, at their longest
   AnswerDict entries;
   size_t next = start;
-  for (; next < total && entries.entries().size() < RTE_TEL_MAX_DICT_ENTRIES; ++next) {
+  for (; next < total && entries.entries().size() < kMaxPageEntries; ++next) {
     const std::string key = std::to_string(next);
     AnswerDict one = entry(next);
     if (one.JsonBytes() + key.size() > kMaxAnswerBytes - 2 * kAround) {
@@ -156,7 +156,8 @@ AnswerDict AnswerPage(size_t total, size_t start, const std::function<AnswerDict
   AnswerDict page;
   page.Add("total", uint64_t{total}).Add("start", uint64_t{start});
   if (next < total) page.Add("next", uint64_t{next});
-  return page.Add("entries", std::move(entries)), page;
+  page.Add("entries", std::move(entries));
+  return page;
 }
 
 void WriteAnswer(const AnswerDict& answer, rte_tel_data* data) {

@@ -26,6 +26,7 @@ namespace podwarp {
 inline constexpr size_t kMaxAnswerBytes = 16 * 1024 - 64;
 // Of a list inside an entry (a pod's addresses). Whatever an entry of a page holds, it then fits.
 inline constexpr size_t kMaxListItems = 32;
+inline constexpr size_t kMaxPageEntries = RTE_TEL_MAX_DICT_ENTRIES;
 
 class AnswerDict {
  public:

@@ -1,11 +1,9 @@
 #include "telemetry/commands.h"
 
-#include <glog/logging.h>
 #include <rte_version.h>
 
-#include <algorithm>
 #include <charconv>
-#include <cmath>
+#include <cstring>
 #include <shared_mutex>
 
 #include "absl/strings/str_cat.h"
@@ -18,17 +16,27 @@ namespace {
 
 // --- Commands: the control thread. `argument` is what stands after the comma. ---
 
-// A list, from the START that `argument` names, 0 if it is empty.
-template <typename List, typename DescribeOne>
-AnswerDict PageOf(const List& list, std::string_view argument, const DescribeOne& describe) {
+// START; 0 if there is no argument.
+absl::StatusOr<size_t> ParseStart(std::string_view argument) {
   size_t start = 0;
+  if (argument.empty()) return start;
   const char* const end = argument.data() + argument.size();
   const auto [rest, error] = std::from_chars(argument.data(), end, start);
-  if (!argument.empty() && (error != std::errc() || rest != end)) {
-    return AnswerError(absl::StrCat("START is a number, that of the first entry, not '",
-                                    std::string(argument), "'"));
-  }
-  return AnswerPage(list.size(), start, [&](size_t i) { return describe(list[i]); });
+  if (error == std::errc() && rest == end) return start;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "START is a number, that of the first entry, not '", std::string(argument), "'"));
+}
+
+AnswerDict ErrorOf(const absl::Status& status) {
+  return AnswerError(std::string(status.message()));
+}
+
+// A page of a list, from the START that `argument` names.
+template <typename List, typename DescribeOne>
+AnswerDict PageOf(const List& list, std::string_view argument, const DescribeOne& describe) {
+  const absl::StatusOr<size_t> start = ParseStart(argument);
+  if (!start.ok()) return ErrorOf(start.status());
+  return AnswerPage(list.size(), *start, [&](size_t i) { return describe(list[i]); });
 }
 
 AnswerDict Ports(const Node& node, std::string_view argument) {
@@ -50,11 +58,15 @@ AnswerDict Nodes(const Node& node, std::string_view argument) {
 AnswerDict Arp(const Node& node, std::string_view argument) {
   if (argument.find('.') != std::string_view::npos) {
     const absl::StatusOr<Ipv4Address> address = Ipv4Address::Parse(argument);
-    if (!address.ok()) return AnswerError(std::string(address.status().message()));
+    if (!address.ok()) return ErrorOf(address.status());
     return Describe(ReportAddress(node, *address));
   }
-  return PageOf(ListPrefixes(node), argument,
-                [&](const OwnedPrefix& owned) { return Describe(ReportPrefix(node, owned)); });
+  const absl::StatusOr<size_t> start = ParseStart(argument);
+  if (!start.ok()) return ErrorOf(start.status());
+  const OwnedPrefixes prefixes = ListPrefixes(node, *start, kMaxPageEntries);
+  return AnswerPage(prefixes.total, *start, [&](size_t i) {
+    return Describe(ReportPrefix(node, prefixes.listed[i - *start]));
+  });
 }
 
 AnswerDict Workers(const Node& node, std::string_view argument) {
@@ -66,7 +78,7 @@ AnswerDict Workers(const Node& node, std::string_view argument) {
 AnswerDict Drops(const Node& node, std::string_view argument) {
   if (!argument.empty()) {
     const absl::StatusOr<DropReason> reason = FindDropReason(argument);
-    if (!reason.ok()) return AnswerError(std::string(reason.status().message()));
+    if (!reason.ok()) return ErrorOf(reason.status());
     return Describe(ReportDrop(node, *reason));
   }
   AnswerDict drops;
@@ -138,7 +150,7 @@ absl::Status RegisterOnce() {
       if (const int error = rte_telemetry_register_cmd(command.path, command.answer, command.help);
           error != 0) {
         return absl::InternalError(
-            absl::StrCat("telemetry command ", command.path, ": ", strerror(-error)));
+            absl::StrCat("telemetry command ", command.path, ": ", std::strerror(-error)));
       }
     }
     return absl::OkStatus();

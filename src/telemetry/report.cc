@@ -25,6 +25,7 @@ TrafficReport TrafficOf(const Node& node, PortId port) {
 }
 
 std::string PortName(const Node& node, PortId id) {
+  if (id == kNoPort) return "no port";
   const Port* port = id < kMaxPorts ? node.tables().ports.Get(id) : nullptr;
   return port == nullptr ? absl::StrCat("port ", id, " (gone)") : port->settings().name;
 }
@@ -113,14 +114,19 @@ RemoteNodeReport ReportRemoteNode(const Node& node, const RemoteNodeConfig& conf
   return report;
 }
 
-std::vector<OwnedPrefix> ListPrefixes(const Node& node) {
-  std::vector<OwnedPrefix> prefixes;
+OwnedPrefixes ListPrefixes(const Node& node, size_t start, size_t count) {
+  std::vector<OwnedPrefix> all;
+  all.reserve(node.tables().routes.size());
   for (const auto& [name, owner] : node.owners().all()) {
-    for (const Ipv4Prefix& prefix : owner.prefixes) prefixes.push_back({prefix, &name});
+    for (const Ipv4Prefix& prefix : owner.prefixes) all.push_back({prefix, &name});
   }
-  std::sort(prefixes.begin(), prefixes.end(),
-            [](const OwnedPrefix& a, const OwnedPrefix& b) { return a.prefix < b.prefix; });
-  return prefixes;
+  const auto less = [](const OwnedPrefix& a, const OwnedPrefix& b) { return a.prefix < b.prefix; };
+  const auto first = all.begin() + static_cast<ptrdiff_t>(std::min(start, all.size()));
+  const auto left = static_cast<size_t>(all.end() - first);
+  const auto last = first + static_cast<ptrdiff_t>(std::min(count, left));
+  std::nth_element(all.begin(), first, all.end(), less);
+  std::partial_sort(first, last, all.end(), less);
+  return {.total = all.size(), .listed = {first, last}};
 }
 
 AddressReport ReportPrefix(const Node& node, const OwnedPrefix& owned) {

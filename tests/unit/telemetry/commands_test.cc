@@ -1,0 +1,269 @@
+// The commands as a client of DPDK's telemetry socket sees them. A program of its own: its EAL has
+// telemetry, in a directory that nobody else looks at.
+#include "telemetry/commands.h"
+
+#include <glog/logging.h>
+#include <gmock/gmock.h>
+#include <pthread.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+#include "podwarp/port/offload.h"
+#include "telemetry/test_node.h"
+
+namespace podwarp::test {
+namespace {
+
+using nlohmann::json;
+using testing::Contains;
+using testing::HasSubstr;
+
+constexpr char kPrefix[] = "podwarp-telemetry-test";
+constexpr size_t kDpdkAnswerBytes = 16 * 1024;
+
+rte_mempool* pool = nullptr;
+std::string runtime_directory;
+
+void StartEalWithTelemetry() {
+  char directory[] = "/tmp/podwarp-telemetry-XXXXXX";
+  PCHECK(mkdtemp(directory) != nullptr);
+  runtime_directory = directory;
+  PCHECK(setenv("RUNTIME_DIRECTORY", directory, /*overwrite=*/1) == 0);
+  std::vector<std::string> arguments = {
+      "podwarp-test",      "--no-huge", "--no-shconf", "--no-pci",
+      "--log-level=error", "-m",        "64",          absl::StrCat("--file-prefix=", kPrefix)};
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  cpu_set_t affinity;
+  CHECK_EQ(pthread_getaffinity_np(pthread_self(), sizeof(affinity), &affinity), 0);
+  CHECK_GE(rte_eal_init(static_cast<int>(argv.size()), argv.data()), 0) << rte_strerror(rte_errno);
+  CHECK_EQ(pthread_setaffinity_np(pthread_self(), sizeof(affinity), &affinity), 0);
+  CHECK(RegisterOffloadField().ok());
+  pool = rte_pktmbuf_pool_create("test", 511, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  CHECK(pool != nullptr) << rte_strerror(rte_errno);
+}
+
+class Client {
+ public:
+  Client() : socket_(socket(AF_UNIX, SOCK_SEQPACKET, 0)) {
+    PCHECK(socket_ >= 0);
+    const std::string path = runtime_directory + "/dpdk/" + kPrefix + "/dpdk_telemetry.v2";
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    CHECK_LT(path.size(), sizeof(address.sun_path));
+    path.copy(address.sun_path, path.size());
+    PCHECK(connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) << path;
+    CHECK(Receive().contains("version"));
+  }
+  ~Client() { close(socket_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // "/podwarp/pods,38" -> what stands under "/podwarp/pods". Fails the test if DPDK cut it off.
+  json Ask(const std::string& question) {
+    PCHECK(send(socket_, question.data(), question.size(), 0) >= 0);
+    const json answer = Receive();
+    return answer.at(question.substr(0, question.find(',')));
+  }
+  std::string Error(const std::string& question) { return Ask(question).value("error", "none"); }
+
+ private:
+  json Receive() {
+    std::string text(2 * kDpdkAnswerBytes, '\0');
+    const ssize_t bytes = recv(socket_, text.data(), text.size(), 0);
+    PCHECK(bytes > 0);
+    EXPECT_LT(static_cast<size_t>(bytes), kDpdkAnswerBytes);
+    text.resize(static_cast<size_t>(bytes));
+    return json::parse(text);
+  }
+
+  const int socket_;
+};
+
+// A node whose control loop runs, and that answers.
+class Commands : public testing::Test {
+ protected:
+  // One for all tests: DPDK serves ten at once, and forgets a closed one only after a while.
+  static void SetUpTestSuite() { client_ = new Client; }
+  static void TearDownTestSuite() { delete client_; }
+
+  void Start(const std::string& yaml, const std::map<std::string, absl::Status>& failures = {}) {
+    node_.emplace(yaml, pool, failures);
+    const absl::Status status = StartTelemetry(&**node_, &loop_);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    control_ = std::thread([this] { loop_.Run([](absl::Time) {}); });
+    while (!loop_.Call([] {})) std::this_thread::yield();
+  }
+  void Stop() {
+    loop_.Stop();
+    if (control_.joinable()) control_.join();
+    StopTelemetry();
+  }
+  void TearDown() override { Stop(); }
+
+  // All entries, page by page.
+  std::vector<json> AskAll(const std::string& command) {
+    std::vector<json> all;
+    json page = client_->Ask(command);
+    for (;;) {
+      EXPECT_EQ(page.at("start"), all.size());
+      EXPECT_FALSE(page.at("entries").empty() && page.contains("next")) << command;
+      const size_t start = all.size();
+      for (size_t i = start; i < start + page.at("entries").size(); ++i) {
+        all.push_back(page.at("entries").at(std::to_string(i)));
+      }
+      if (!page.contains("next")) break;
+      EXPECT_EQ(page.at("next"), all.size());
+      page = client_->Ask(command + "," + std::to_string(page.at("next").get<size_t>()));
+    }
+    EXPECT_EQ(page.at("total"), all.size());
+    return all;
+  }
+
+  ControlLoop loop_;
+  std::optional<TestNode> node_;
+  std::thread control_;
+  static inline Client* client_ = nullptr;
+};
+
+std::string ManyPods(int pods) {
+  std::string yaml;
+  for (int i = 0; i < pods; ++i) {
+    absl::StrAppend(&yaml, "\n  - {name: web-", i, ", addresses: [10.244.", 4 + i / 250, ".",
+                    i % 250, "], port: {tap: {interface: t", i, "}}}");
+  }
+  return yaml;
+}
+
+TEST_F(Commands, AreListedWithHelp) {
+  Start(NodeYaml(kTwoPods));
+  const json list = client_->Ask("/");
+  for (const char* name : {"arp", "drops", "nodes", "pods", "ports", "version", "workers"}) {
+    const std::string command = absl::StrCat("/podwarp/", name);
+    EXPECT_EQ(std::count(list.begin(), list.end(), command), 1) << command;
+    EXPECT_THAT(client_->Ask("/help," + command).at(command).get<std::string>(),
+                HasSubstr("arameters"));
+  }
+}
+
+TEST_F(Commands, ThreeHundredPodsComeInPages) {
+  Start(NodeYaml(ManyPods(300)));
+  std::set<std::string> names;
+  for (const json& pod : AskAll("/podwarp/pods")) {
+    EXPECT_TRUE(names.insert(pod.at("name")).second) << pod.at("name");
+    EXPECT_EQ(pod.at("up"), 1);
+  }
+  EXPECT_EQ(names.size(), 300u);
+  for (int i = 0; i < 300; ++i) EXPECT_THAT(names, Contains(absl::StrCat("default/web-", i)));
+
+  EXPECT_EQ(AskAll("/podwarp/ports").size(), 302u);
+  std::set<std::string> addresses;
+  for (const json& entry : AskAll("/podwarp/arp")) {
+    EXPECT_TRUE(addresses.insert(entry.at("address")).second) << entry.at("address");
+  }
+  EXPECT_EQ(addresses.size(), 309u);
+}
+
+TEST_F(Commands, LongSentencesAndManyAddressesAreCutVisibly) {
+  std::string pod = "\n  - {name: big, port: {tap: {}}, addresses: [10.244.4.0";
+  for (int i = 1; i < 250; ++i) absl::StrAppend(&pod, ", 10.244.4.", i);
+  Start(NodeYaml(pod + "]}"),
+        {{"default/big", absl::NotFoundError("\xc3\xa4 " + std::string(8000, '"'))}});
+  const std::vector<json> pods = AskAll("/podwarp/pods");
+  ASSERT_EQ(pods.size(), 1u);
+  EXPECT_EQ(pods[0].at("why_down"), "?? " + std::string(121, '"') + "...");
+  EXPECT_EQ(pods[0].at("addresses").at(0), "10.244.4.0");
+  EXPECT_EQ(pods[0].at("addresses").back(), "and 219 more");
+}
+
+TEST_F(Commands, TellWhoHasAnAddress) {
+  Start(NodeYaml(kTwoPods));
+  EXPECT_EQ(client_->Ask("/podwarp/arp,10.244.1.10"),
+            json::parse(R"({"address": "10.244.1.10", "owner": "pod default/a1", "kind": "pod",
+                            "answered": 1, "answered_with": "02:00:00:00:00:01",
+                            "next_hop_mac": ")" +
+                        MacAddress::DeriveFrom("default/a1").ToString() +
+                        R"(", "next_hop_port": "default/a1"})"));
+  EXPECT_EQ(client_->Ask("/podwarp/arp,8.8.8.8"),
+            json::parse(R"({"address": "8.8.8.8", "kind": "none", "answered": 0})"));
+  EXPECT_THAT(client_->Error("/podwarp/arp,10.244.1"), HasSubstr("10.244.1"));
+}
+
+TEST_F(Commands, TellOfNodesWorkersAndDrops) {
+  Start(NodeYaml(kTwoPods));
+  const std::vector<json> nodes = AskAll("/podwarp/nodes");
+  ASSERT_EQ(nodes.size(), 2u);
+  EXPECT_EQ(nodes[0].at("mac"), "02:00:00:00:00:0b");
+  EXPECT_EQ(nodes[1].at("why_no_mac"), "nobody has answered ARP for 192.168.50.3 on uplink0");
+  const std::vector<json> workers = AskAll("/podwarp/workers");
+  ASSERT_EQ(workers.size(), 1u);
+  EXPECT_EQ(workers[0].at("queues"), 4);
+  EXPECT_EQ(workers[0].at("busy_percent"), "0.00");
+  const json drops = client_->Ask("/podwarp/drops");
+  EXPECT_EQ(drops.size(), kDropReasons);
+  EXPECT_EQ(drops.at("ttl_expired"), 0);
+  EXPECT_EQ(client_->Ask("/podwarp/drops,ttl_expired"),
+            json::parse(R"({"name": "ttl_expired", "help": "time to live used up", "frames": 0,
+                            "last_ports": []})"));
+  EXPECT_EQ(client_->Ask("/podwarp/version").at("node"), "node-a");
+}
+
+TEST_F(Commands, SayWhatIsWrongWithAParameter) {
+  Start(NodeYaml(kTwoPods));
+  for (const char* list : {"arp", "nodes", "pods", "ports", "workers"}) {
+    const std::string command = absl::StrCat("/podwarp/", list);
+    for (const char* start : {"x", "-1", "1x", " 1", "99999999999999999999"}) {
+      EXPECT_EQ(client_->Error(command + "," + start),
+                absl::StrCat("START is a number, that of the first entry, not '", start, "'"));
+    }
+    EXPECT_THAT(client_->Error(command + ",99"), HasSubstr("START is 99, but there are only"));
+  }
+  EXPECT_EQ(client_->Error("/podwarp/drops,none"), "there is no drop reason 'none'");
+}
+
+TEST_F(Commands, SayThatPodwarpIsStopping) {
+  Start(NodeYaml(kTwoPods));
+  Stop();
+  EXPECT_EQ(client_->Error("/podwarp/version"), "podwarp is stopping");
+}
+
+// Clients have threads of their own in DPDK.
+TEST_F(Commands, ManyClientsAskWhilePodwarpStops) {
+  Start(NodeYaml(kTwoPods));
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([] {
+      Client client;
+      json answer;
+      do {
+        answer = client.Ask("/podwarp/pods");
+        EXPECT_EQ(answer.contains("error"), !answer.contains("entries"));
+      } while (!answer.contains("error"));
+      EXPECT_EQ(answer.at("error"), "podwarp is stopping");
+    });
+  }
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(client_->Ask("/podwarp/pods").at("total"), 2);
+  Stop();
+  for (std::thread& client : clients) client.join();
+}
+
+}  // namespace
+}  // namespace podwarp::test
+
+int main(int argc, char** argv) {
+  testing::InitGoogleMock(&argc, argv);
+  podwarp::test::StartEalWithTelemetry();
+  const int result = RUN_ALL_TESTS();
+  std::error_code ignored;
+  std::filesystem::remove_all(podwarp::test::runtime_directory, ignored);
+  return result;
+}

@@ -1,0 +1,141 @@
+// A node whose ports are in memory, for reports about it.
+#pragma once
+
+#include <glog/logging.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "control/config.h"
+#include "control/node.h"
+#include "support/memory_port.h"
+
+namespace podwarp::test {
+
+// Opens MemoryPorts, and fails for a pod as the test says.
+class MemoryPortFactory : public PortFactory {
+ public:
+  explicit MemoryPortFactory(const Config* config) : config_(*config) {}
+
+  absl::StatusOr<std::unique_ptr<Port>> OpenUplink(const UplinkConfig& uplink) override {
+    return Open(UplinkSettings(config_, uplink, 1));
+  }
+  absl::StatusOr<std::unique_ptr<Port>> OpenHostPort(const HostPortConfig& host) override {
+    return Open(HostPortSettings(config_, host, 1));
+  }
+  absl::StatusOr<std::unique_ptr<Port>> OpenPodPort(const PodConfig& pod) override {
+    const auto failure = failures.find(pod.full_name());
+    if (failure != failures.end()) return failure->second;
+    return Open(PodPortSettings(config_, pod, 1));
+  }
+
+  std::map<std::string, absl::Status> failures;  // by namespace/name
+  std::map<std::string, MemoryPort*> ports;      // by name; only the node's own while it has them
+
+ private:
+  absl::StatusOr<std::unique_ptr<Port>> Open(const PortSettings& settings) {
+    auto port = std::make_unique<MemoryPort>(settings);
+    ports[settings.name] = port.get();
+    return port;
+  }
+
+  const Config& config_;
+};
+
+// Pods a1 and a2 here (10.244.1.10, .11), node-b whose MAC is known and node-c that is asked for,
+// one uplink and the host port.
+inline constexpr char kTwoPods[] = R"(
+  - {name: a1, addresses: [10.244.1.10], port: {tap: {interface: t1}}}
+  - {name: a2, addresses: [10.244.1.11], allowed_prefixes: [172.20.0.0/16], port: {tap: {interface: t2}}}
+)";
+
+inline std::string NodeYaml(const std::string& pods,
+                            const std::string& hairpin_mode = "promiscuous-arp") {
+  return absl::StrCat(R"(
+node_name: node-a
+virtual_mac: 02-00-00-00-00-0a
+gateway: {address: 10.244.1.1, mac: 02-00-00-00-00-01}
+pod_ranges: [10.244.0.0/16]
+reserved_addresses: [10.244.1.255]
+hairpin_mode: )",
+                      hairpin_mode, R"(
+uplinks:
+  - {name: uplink0, vdev: net_null0, address: 192.168.50.1/24}
+host_port: {address: 10.244.1.254}
+nodes:
+  - {name: node-b, virtual_mac: 02-00-00-00-00-0b, pod_ranges: [10.244.2.0/24]}
+  - {name: node-c, underlay_address: 192.168.50.3, pod_ranges: [10.244.3.0/24]}
+pods:)",
+                      pods);
+}
+
+// A started node with one worker, which runs only while the test says so.
+class TestNode {
+ public:
+  TestNode(const std::string& yaml, rte_mempool* pool,
+           const std::map<std::string, absl::Status>& failures = {})
+      : config_(MakeConfig(yaml)),
+        tables_(1, 1024),
+        events_(64),
+        ports_(&config_),
+        workers_(MakeWorkers(&tables_, &events_, pool), &tables_),
+        node_(&config_, &tables_, &ports_, &workers_, &events_, pool) {
+    ports_.failures = failures;
+    const absl::Status status = node_.Start(absl::Now());
+    CHECK(status.ok()) << status.ToString();
+  }
+  ~TestNode() {
+    StopWorker();
+    node_.Stop();
+  }
+
+  Node& operator*() { return node_; }
+  Node* operator->() { return &node_; }
+  MemoryPort& port(const std::string& name) { return *ports_.ports.at(name); }
+  Tables& tables() { return tables_; }
+
+  // Has a worker take whatever was injected all the way, and ends it.
+  void ForwardAll(uint64_t frames) {
+    std::thread worker([this] { workers_[0].Run(); });
+    const auto received = [this] {
+      uint64_t sum = 0;
+      for (const PortCounters& port : workers_[0].counters().ports) {
+        sum += port.received_frames.value();
+      }
+      return sum;
+    };
+    while (received() < frames) std::this_thread::yield();
+    StopWorker();  // the round comes to its end
+    worker.join();
+  }
+  void StopWorker() { workers_.Stop(); }
+
+ private:
+  static Config MakeConfig(const std::string& yaml) {
+    absl::StatusOr<Config> config = ParseConfig(yaml, "test", {});
+    CHECK(config.ok()) << config.status().message();
+    return *std::move(config);
+  }
+  static std::vector<std::unique_ptr<Worker>> MakeWorkers(Tables* tables, EventRing* events,
+                                                          rte_mempool* pool) {
+    std::vector<std::unique_ptr<Worker>> workers;
+    workers.push_back(std::make_unique<Worker>(
+        WorkerOptions{.id = 0,
+                      .limits = {.arp = Rate::Unlimited(), .icmp_errors = Rate::Unlimited()},
+                      .idle = {.may_sleep = false}},
+        tables, events, pool));
+    return workers;
+  }
+
+  const Config config_;
+  Tables tables_;
+  EventRing events_;
+  MemoryPortFactory ports_;
+  WorkerSet workers_;
+  Node node_;
+};
+
+}  // namespace podwarp::test
