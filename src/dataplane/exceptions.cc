@@ -56,6 +56,8 @@ void DeliverLocally(Exception& exception) {
     case EchoVerdict::kNotEcho:
       break;
   }
+  // RFC 1122 3.2.2: ICMP of a type that is not served is discarded in silence.
+  if (ip->protocol == kIpProtocolIcmp) return exception.DropWith(DropReason::kLocalNotServed);
   const bool has_ports = ip->protocol == kIpProtocolTcp || ip->protocol == kIpProtocolUdp;
   exception.RefuseWith(
       DropReason::kLocalNotServed,
