@@ -26,8 +26,11 @@ inline PortId BarredPort(const Ingress& ingress) {
 inline bool FitsMtu(rte_mbuf* frame, uint16_t mtu_bytes) {
   if (rte_pktmbuf_pkt_len(frame) <= uint32_t{mtu_bytes} + kEthernetHeaderBytes) return true;
   if (HasOffload(frame) && OffloadOf(frame)->segment_bytes != 0) {
+    // UDP is cut into IP fragments, and its header is part of the first one's payload.
     const Offload& offload = *OffloadOf(frame);
-    return offload.l3_bytes + offload.l4_bytes + offload.segment_bytes <= mtu_bytes;
+    const int headers =
+        offload.l3_bytes + (offload.l4_protocol == kIpProtocolTcp ? offload.l4_bytes : 0);
+    return headers + offload.segment_bytes <= mtu_bytes;
   }
   return Ipv4Of(frame)->total_length.host() <= mtu_bytes;
 }
