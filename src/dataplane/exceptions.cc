@@ -74,10 +74,11 @@ void SendTooLarge(Exception& exception, uint32_t destination, AdjacencyIndex ind
                                 {kIcmpUnreachable, kIcmpFragmentationNeeded, mtu});
   }
   rte_mbuf* fragments[kMaxFragments];
-  const uint16_t count = Fragment(frame, mtu, exception.context.pool, fragments, kMaxFragments);
+  const int count = Fragment(frame, mtu, exception.context.pool, fragments, kMaxFragments);
+  if (count < 0) return exception.DropWith(DropReason::kNoBuffer);
   if (count == 0) return exception.DropWith(DropReason::kFragmentationFailed);
-  exception.context.counters.originated.Add(count);
-  for (uint16_t i = 0; i < count; ++i) exception.again.Add(fragments[i], destination, index);
+  exception.context.counters.originated.Add(static_cast<uint64_t>(count));
+  for (int i = 0; i < count; ++i) exception.again.Add(fragments[i], destination, index);
   Consume(exception.context, frame);
 }
 

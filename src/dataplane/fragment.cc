@@ -36,8 +36,8 @@ void BlankOptionsNotCopied(Ipv4Header* ip) {
 
 }  // namespace
 
-uint16_t Fragment(rte_mbuf* frame, uint16_t mtu_bytes, rte_mempool* pool, rte_mbuf** fragments,
-                  uint16_t capacity) {
+int Fragment(rte_mbuf* frame, uint16_t mtu_bytes, rte_mempool* pool, rte_mbuf** fragments,
+             uint16_t capacity) {
   const Ipv4Header* whole = Ipv4Of(frame);
   const uint16_t header_bytes = whole->header_bytes();
   if (mtu_bytes < header_bytes + kUnit) return 0;
@@ -45,11 +45,14 @@ uint16_t Fragment(rte_mbuf* frame, uint16_t mtu_bytes, rte_mempool* pool, rte_mb
   const uint32_t each = (mtu_bytes - header_bytes) / kUnit * kUnit;
   const uint32_t count = (payload + each - 1) / each;
   const uint32_t lead = kEthernetHeaderBytes + header_bytes;
-  if (count > capacity || lead + each + RTE_PKTMBUF_HEADROOM > rte_pktmbuf_data_room_size(pool) ||
-      rte_pktmbuf_alloc_bulk(pool, fragments, count) != 0) {
+  const uint16_t base = whole->fragment.host();
+  // Offsets that overflow would spill into the flags.
+  const uint32_t last_offset = (base & kIpv4OffsetMask) + (count - 1) * (each / kUnit);
+  if (count > capacity || last_offset > kIpv4OffsetMask ||
+      lead + each + RTE_PKTMBUF_HEADROOM > rte_pktmbuf_data_room_size(pool)) {
     return 0;
   }
-  const uint16_t base = whole->fragment.host();
+  if (rte_pktmbuf_alloc_bulk(pool, fragments, count) != 0) return -1;
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t offset = i * each;
     const auto bytes = static_cast<uint16_t>(std::min(each, payload - offset));
@@ -69,7 +72,7 @@ uint16_t Fragment(rte_mbuf* frame, uint16_t mtu_bytes, rte_mempool* pool, rte_mb
     ip->checksum = Be16(0);
     ip->checksum = InternetChecksum(ip, header_bytes);
   }
-  return static_cast<uint16_t>(count);
+  return static_cast<int>(count);
 }
 
 }  // namespace podwarp

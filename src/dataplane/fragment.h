@@ -10,9 +10,10 @@ namespace podwarp {
 
 // Copies `frame`, an Ethernet frame with an IPv4 packet without DF, into fragments of at most
 // `mtu_bytes`, each an Ethernet frame with the same Ethernet header in a single mbuf of `pool`.
-// Returns how many; 0 if it can't be done (no buffers, more than `capacity` fragments). `frame`
+// Returns how many; 0 if it can't be done (more than `capacity` fragments, or a fragment already
+// that ends past the 65535 bytes that a packet can have), -1 if `pool` has too few buffers. `frame`
 // stays as it is.
-uint16_t Fragment(rte_mbuf* frame, uint16_t mtu_bytes, rte_mempool* pool, rte_mbuf** fragments,
-                  uint16_t capacity);
+int Fragment(rte_mbuf* frame, uint16_t mtu_bytes, rte_mempool* pool, rte_mbuf** fragments,
+             uint16_t capacity);
 
 }  // namespace podwarp
