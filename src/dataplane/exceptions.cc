@@ -5,6 +5,7 @@
 // a router would ask: where does it lead, has it time left, does it fit.
 #include "dataplane/admission.h"
 #include "dataplane/drop.h"
+#include "dataplane/finish_offload.h"
 #include "dataplane/fragment.h"
 #include "dataplane/icmp.h"
 #include "dataplane/stages.h"
@@ -65,6 +66,18 @@ void DeliverLocally(Exception& exception) {
        static_cast<uint8_t>(has_ports ? kIcmpPortUnreachable : kIcmpProtocolUnreachable)});
 }
 
+// A checksum that was left to the device: none could fill it in once the datagram is in pieces.
+// False if the frame isn't what its Offload says.
+bool FillInChecksum(WorkerContext& context, rte_mbuf* frame) {
+  if (!HasOffload(frame)) return true;
+  PortCapabilities all_but_checksum;
+  all_but_checksum.vlan_insert = true;
+  all_but_checksum.multi_segment = true;
+  rte_mbuf* same;
+  return FinishOffload(frame, all_but_checksum, context.pool, &same, 1).verdict ==
+         OffloadVerdict::kInPlace;
+}
+
 void SendTooLarge(Exception& exception, uint32_t destination, AdjacencyIndex index) {
   rte_mbuf* frame = exception.frame;
   const uint16_t mtu = exception.context.tables.adjacencies[index].mtu_bytes;
@@ -72,6 +85,9 @@ void SendTooLarge(Exception& exception, uint32_t destination, AdjacencyIndex ind
   if (is_segmented || (Ipv4Of(frame)->fragment.host() & kIpv4DontFragment) != 0) {
     return exception.RefuseWith(DropReason::kMtuExceeded,
                                 {kIcmpUnreachable, kIcmpFragmentationNeeded, mtu});
+  }
+  if (!FillInChecksum(exception.context, frame)) {
+    return exception.DropWith(DropReason::kOffloadFailed);
   }
   rte_mbuf* fragments[kMaxFragments];
   const int count = Fragment(frame, mtu, exception.context.pool, fragments, kMaxFragments);
