@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/frame_sum.h"
 #include "podwarp/net/checksum.h"
 #include "podwarp/net/headers.h"
 
@@ -54,25 +55,6 @@ OffloadVerdict FindLayout(const rte_mbuf* frame, const Offload& offload, Layout*
   return OffloadVerdict::kInPlace;
 }
 
-// The sum over bytes [begin, end) of a frame of any number of mbufs. Words that straddle two mbufs
-// are met by swapping the sum of what begins at an odd offset (RFC 1071, 2(B)).
-uint64_t SumOf(const rte_mbuf* frame, uint32_t begin, uint32_t end) {
-  uint64_t sum = 0;
-  uint32_t offset = 0;  // of the mbuf in the frame
-  for (; frame != nullptr && offset < end; frame = frame->next) {
-    const uint32_t next = offset + rte_pktmbuf_data_len(frame);
-    const uint32_t from = std::max(begin, offset);
-    const uint32_t to = std::min(end, next);
-    if (from < to) {
-      const uint16_t part =
-          ChecksumSum(rte_pktmbuf_mtod_offset(frame, const uint8_t*, from - offset), to - from);
-      sum += (from - begin) % 2 == 0 ? part : __builtin_bswap16(part);
-    }
-    offset = next;
-  }
-  return sum;
-}
-
 // Of the pseudo-header for `bytes` bytes of TCP or UDP (RFC 9293, 3.1; RFC 768), not complemented.
 uint16_t PseudoHeaderSum(const Ipv4Header* ip, uint32_t bytes) {
   const uint64_t length_and_protocol =
@@ -89,7 +71,7 @@ Be16* ChecksumField(rte_mbuf* frame, const Layout& layout, const Offload& offloa
 // What belongs into the checksum field. The field itself holds the pseudo-header's sum, so that a
 // sum over all of TCP or UDP is already right. In UDP, zero means "none": its other form is sent.
 Be16 FinishedChecksum(const rte_mbuf* frame, const Layout& layout, const Offload& offload) {
-  auto checksum = static_cast<uint16_t>(~FoldChecksum(SumOf(frame, layout.l4, layout.end)));
+  auto checksum = static_cast<uint16_t>(~FrameSum(frame, layout.l4, layout.end));
   if (checksum == 0 && offload.l4_protocol == kIpProtocolUdp) checksum = 0xffff;
   return Be16::FromRaw(checksum);
 }

@@ -1,11 +1,10 @@
 #include "dataplane/icmp.h"
 
-#include <rte_ip.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
+#include "dataplane/frame_sum.h"
 #include "podwarp/dataplane/frame.h"
 #include "podwarp/net/checksum.h"
 
@@ -96,9 +95,8 @@ EchoVerdict TurnEchoAround(rte_mbuf* frame) {
   const uint32_t offset = kEthernetHeaderBytes + ip->header_bytes();
   const uint32_t bytes = ip->total_length.host() - ip->header_bytes();
   auto* icmp = HeaderAt<IcmpHeader>(frame, offset);
-  uint16_t sum;
   if (icmp == nullptr || bytes < sizeof(IcmpHeader) ||
-      rte_raw_cksum_mbuf(frame, offset, bytes, &sum) != 0 || sum != 0xffff) {
+      FrameSum(frame, offset, offset + bytes) != 0xffff) {
     return EchoVerdict::kInvalid;
   }
   if (icmp->type != kIcmpEcho) return EchoVerdict::kNotEcho;
