@@ -41,7 +41,10 @@ void Flush(WorkerContext& context, PortId id) {
 void Append(WorkerContext& context, PortId id, rte_mbuf* const* frames, uint16_t count) {
   TransmitBuffer& buffer = context.transmit[id];
   if (buffer.count + count > kBurstFrames) Flush(context, id);
-  if (buffer.count == 0) context.waiting.push_back(id);
+  if (!buffer.is_waiting) {
+    buffer.is_waiting = true;
+    context.waiting.push_back(id);
+  }
   std::memcpy(buffer.frames + buffer.count, frames, count * sizeof(frames[0]));
   buffer.count = static_cast<uint16_t>(buffer.count + count);
 }
@@ -95,6 +98,7 @@ void Transmit(WorkerContext& context, Burst& burst) {
 
 void FlushTransmitBuffers(WorkerContext& context) {
   for (const PortId id : context.waiting) {
+    context.transmit[id].is_waiting = false;
     if (context.transmit[id].count > 0) Flush(context, id);
   }
   context.waiting.clear();

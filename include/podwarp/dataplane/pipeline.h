@@ -21,6 +21,7 @@ namespace podwarp {
 // Where frames wait for the end of the round, for one port.
 struct TransmitBuffer {
   uint16_t count = 0;
+  bool is_waiting = false;  // listed in WorkerContext::waiting
   rte_mbuf* frames[kBurstFrames];
 };
 
@@ -40,7 +41,7 @@ struct WorkerContext {
   uint64_t now = 0;  // TSC at the start of the round
 
   std::vector<TransmitBuffer> transmit = std::vector<TransmitBuffer>(kMaxPorts);
-  std::vector<PortId> waiting;  // ports whose transmit buffer isn't empty
+  std::vector<PortId> waiting;  // ports that were sent to in this round, each once
   std::vector<RateLimiter> arp_limiters = std::vector<RateLimiter>(kMaxPorts);
   RateLimiter icmp_error_limiter;
   uint16_t next_ip_identification = 0;
