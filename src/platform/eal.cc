@@ -5,6 +5,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
+#include <rte_pdump.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -141,10 +142,16 @@ absl::Status StartEal(const EalOptions& options) {
   }
   // The EAL pins its main thread, and threads inherit that.
   PCHECK(pthread_setaffinity_np(pthread_self(), sizeof(affinity), &affinity) == 0);
+  if (rte_pdump_init() != 0) {
+    LOG(WARNING) << "dpdk-dumpcap can't attach: " << rte_strerror(rte_errno);
+  }
   return RegisterOffloadField();
 }
 
-void StopEal() { rte_eal_cleanup(); }
+void StopEal() {
+  rte_pdump_uninit();
+  rte_eal_cleanup();
+}
 
 uint32_t BufferCount(const BufferNeeds& needs) {
   const uint32_t receive = needs.uplink_queues * kRingDescriptors;
