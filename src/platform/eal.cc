@@ -101,20 +101,26 @@ std::vector<std::string> Arguments(const EalOptions& options) {
   return arguments;
 }
 
+// The lock on its configuration is what makes a process the primary one of a prefix.
+bool IsPrefixInUse() {
+  const char* directory = rte_eal_get_runtime_dir();
+  return directory != nullptr &&
+         rte_eal_primary_proc_alive(absl::StrCat(directory, "/config").c_str()) == 1;
+}
+
+// The EAL's error code says little: it has none for a prefix in use, and lacking rights show as a
+// lack of memory.
 absl::Status Explain(int error, const std::string& prefix) {
-  switch (error) {
-    case EACCES:
-    case EPERM:
-      return absl::PermissionDeniedError("DPDK may not start here: run podwarp as root");
-    case EAGAIN:
-    case EALREADY:
-      return absl::AlreadyExistsError(
-          absl::StrCat("another process uses DPDK's file prefix '", prefix,
-                       "': stop it, or choose another by --file_prefix"));
-    default:
-      return absl::InternalError(
-          absl::StrCat("DPDK can't start: ", rte_strerror(error), " (its own words stand above)"));
+  if (IsPrefixInUse()) {
+    return absl::AlreadyExistsError(absl::StrCat("another process uses DPDK's file prefix '",
+                                                 prefix,
+                                                 "': stop it, or choose another by --file_prefix"));
   }
+  if (error == EACCES || error == EPERM || geteuid() != 0) {
+    return absl::PermissionDeniedError("DPDK may not start here: run podwarp as root");
+  }
+  return absl::InternalError(
+      absl::StrCat("DPDK can't start: ", rte_strerror(error), " (its own words stand above)"));
 }
 
 }  // namespace
