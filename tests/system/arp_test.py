@@ -1,7 +1,7 @@
 """What a pod's own arping hears."""
 
 from testbed.arping import arping, duplicates
-from testbed.bed import Node
+from testbed.bed import Node, TestBed
 from testbed.case import BedTest
 
 FREE = "10.244.1.99"
@@ -56,7 +56,7 @@ class AddressesInUseOnly(BedTest):
     pods = {"a": 2}
 
     @classmethod
-    def edit(cls, node: Node) -> None:
+    def edit(cls, bed: TestBed, node: Node) -> None:
         node.config["hairpin_mode"] = "none"
 
     def test_an_unknown_address_is_unanswered(self) -> None:

@@ -3,7 +3,7 @@
 import re
 import socket
 
-from testbed.bed import Node
+from testbed.bed import Node, TestBed
 from testbed.case import BedTest
 from testbed.config import WIRE
 from testbed.link import Link
@@ -27,7 +27,7 @@ class SmallWire(BedTest):
     wire_mtu_bytes = WIRE_MTU
 
     @classmethod
-    def edit(cls, node: Node) -> None:
+    def edit(cls, bed: TestBed, node: Node) -> None:
         node.config["uplinks"][0]["mtu"] = WIRE_MTU
 
     def test_fragmentation_needed(self) -> None:

@@ -45,6 +45,7 @@ class Node:
         self.namespace = namespace
         self.pods = pods
         self.config: Config = {}
+        self.wrapper: list[str] = []  # of podwarp, as Podwarp has it
         self.podwarp: Podwarp  # from the bed's start on
 
     @property
@@ -68,12 +69,13 @@ class TestBed:
         binary: str,
         kind: str = "test",
         pods: Mapping[str, int] = DEFAULT_PODS,
-        edit: Callable[[Node], None] | None = None,
+        edit: Callable[["TestBed", Node], None] | None = None,
         wire_mtu_bytes: int = 1500,
     ) -> None:
         self.binary = binary
         self.tag = f"{kind}-{os.getpid()}"
         self.directory = pathlib.Path(f"/run/podwarp-{self.tag}")
+        self.spare_prefix = self._prefix("spare")  # for a podwarp beside the nodes'
         self.nodes = {letter: self._node(letter, count) for letter, count in pods.items()}
         self._edit = edit
         self._wire_mtu_bytes = wire_mtu_bytes
@@ -162,21 +164,24 @@ class TestBed:
             self._configure(node, [peer.addresses for peer in nodes if peer is not node])
 
     def _configure(self, node: Node, peers: list[NodeAddresses]) -> None:
-        prefix = f"podwarp-{self.tag}-{node.addresses.letter}"
+        prefix = self._prefix(node.addresses.letter)
         pods = [pod_config(pod.name, pod.address, pod.namespace.path) for pod in node.pods]
         node.config = node_config(node.addresses, peers, pods, prefix)
         if not peers:
             del node.config["uplinks"]
         if self._edit is not None:
-            self._edit(node)
+            self._edit(self, node)
         file = self.directory / f"{node.name}.yaml"
         file.write_text(to_yaml(node.config), encoding="utf-8")
-        node.podwarp = Podwarp(self.binary, node.namespace, file, prefix)
+        node.podwarp = Podwarp(self.binary, node.namespace, file, prefix, node.wrapper)
+
+    def _prefix(self, of: str) -> str:
+        return f"podwarp-{self.tag}-{of}"
 
     def _write_state(self) -> None:
         state = {
             "namespaces": [namespace.name for namespace in self._namespaces],
-            "prefixes": [f"podwarp-{self.tag}-{letter}" for letter in self.nodes],
+            "prefixes": [self.spare_prefix, *map(self._prefix, self.nodes)],
         }
         (self.directory / "state.json").write_text(json.dumps(state), encoding="utf-8")
 

@@ -29,7 +29,7 @@ class BedTest(unittest.TestCase):
     b: Node
 
     @classmethod
-    def edit(cls, node: Node) -> None:
+    def edit(cls, bed: TestBed, node: Node) -> None:
         """May change the node's configuration before its start."""
 
     @classmethod

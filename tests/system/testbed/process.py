@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 import subprocess
+from collections.abc import Sequence
 
 from .command import run, wait_for
 from .namespace import Namespace
@@ -16,9 +17,16 @@ class Podwarp:
     """podwarp in a node's network namespace, started and stopped as often as wanted."""
 
     def __init__(
-        self, binary: str, namespace: Namespace, config: pathlib.Path, prefix: str
+        self,
+        binary: str,
+        namespace: Namespace,
+        config: pathlib.Path,
+        prefix: str,
+        wrapper: Sequence[str] = (),
     ) -> None:
+        """`wrapper` is a command that becomes the one that follows it."""
         self.binary = binary
+        self._wrapper = wrapper
         self.namespace = namespace
         self.config = config
         self.telemetry = Telemetry(prefix)
@@ -36,7 +44,9 @@ class Podwarp:
         self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                self.namespace.command(self.binary, f"--config={self.config}"),
+                self.namespace.command(
+                    *self._wrapper, self.binary, f"--config={self.config}"
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
