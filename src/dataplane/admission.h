@@ -8,17 +8,24 @@
 
 namespace podwarp {
 
+// The node itself speaks: its kernel, or podwarp, whose frames have no port.
+inline bool IsFromNode(const Ingress& ingress) {
+  return ingress.port == nullptr || ingress.role() == PortRole::kHost;
+}
+inline bool IsFromWire(const Ingress& ingress) {
+  return ingress.port != nullptr && ingress.role() == PortRole::kUplink;
+}
+
 // Hosts on an uplink's segment that are no nodes of the cluster are reached by this node's kernel
 // only. For pods they lie outside the cluster like any other: by the host port, masqueraded.
 inline NextHopKind LastForwardable(const Ingress& ingress) {
-  return ingress.port == nullptr || ingress.role() == PortRole::kHost ? NextHopKind::kNeighbor
-                                                                      : NextHopKind::kNode;
+  return IsFromNode(ingress) ? NextHopKind::kNeighbor : NextHopKind::kNode;
 }
 
 // A frame from the wire never goes back to it: it is late traffic for a pod that moved away, and
 // sending it on would let two nodes with different views play ping-pong with it.
 inline PortId BarredPort(const Ingress& ingress) {
-  return ingress.port != nullptr && ingress.role() == PortRole::kUplink ? ingress.id : kNoPort;
+  return IsFromWire(ingress) ? ingress.id : kNoPort;
 }
 
 // A frame that is longer than the MTU still fits if it is to be cut into segments that do, or is

@@ -34,14 +34,12 @@ struct Exception {
 // Where a frame for a destination outside the cluster goes. kNoAdjacency: nowhere.
 AdjacencyIndex ExternalFor(const WorkerContext& context, const Ingress& ingress) {
   const NodeSettings& settings = context.tables.settings();
-  return ingress.role() == PortRole::kHost ? settings.external_from_host
-                                           : settings.external_from_pod;
+  return IsFromNode(ingress) ? settings.external_from_host : settings.external_from_pod;
 }
 
 bool IsOutsideCluster(NextHopKind kind, const Ingress& ingress) {
   if (kind == NextHopKind::kNone) return true;
-  return ingress.role() != PortRole::kHost &&
-         (kind == NextHopKind::kOnLink || kind == NextHopKind::kNeighbor);
+  return !IsFromNode(ingress) && (kind == NextHopKind::kOnLink || kind == NextHopKind::kNeighbor);
 }
 
 void DeliverLocally(Exception& exception) {
@@ -108,9 +106,7 @@ void HandleException(WorkerContext& context, const Burst& exceptions, uint16_t i
   Exception exception{context, ingress, exceptions.frames[i], again, made};
 
   if (IsOutsideCluster(context.tables.adjacencies[index].kind, ingress)) {
-    if (ingress.role() == PortRole::kUplink) {
-      return exception.DropWith(DropReason::kExternalFromUplink);
-    }
+    if (IsFromWire(ingress)) return exception.DropWith(DropReason::kExternalFromUplink);
     index = ExternalFor(context, ingress);
   }
   const Adjacency& adjacency = context.tables.adjacencies[index];

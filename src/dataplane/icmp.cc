@@ -49,6 +49,7 @@ void FinishIpHeader(Ipv4Header* ip) {
 
 rte_mbuf* MakeIcmpError(WorkerContext& context, const Ingress& ingress, rte_mbuf* offending,
                         const IcmpError& error) {
+  if (ingress.port == nullptr) return nullptr;
   Ipv4Header* bad = Ipv4Of(offending);
   if ((bad->fragment.host() & kIpv4OffsetMask) != 0 || IsIcmpError(offending)) return nullptr;
   if (!context.icmp_error_limiter.Pass(context.limits.icmp_errors, context.now)) return nullptr;

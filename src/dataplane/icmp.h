@@ -17,8 +17,8 @@ struct IcmpError {
 };
 
 // A new frame that tells the sender of `offending` about it. nullptr if none is due (RFC 1812
-// 4.3.2.7: never about an ICMP error or a fragment but the first), the rate is used up, or there is
-// no buffer. `offending` stays as it is.
+// 4.3.2.7: never about an ICMP error or a fragment but the first; nor about what podwarp made), the
+// rate is used up, or there is no buffer. `offending` stays as it is.
 rte_mbuf* MakeIcmpError(WorkerContext& context, const Ingress& ingress, rte_mbuf* offending,
                         const IcmpError& error);
 

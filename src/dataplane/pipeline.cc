@@ -5,8 +5,7 @@
 //                                                                   +-> HandleException, then again
 //
 // Nearly every frame takes the middle line, as one of a burst. What podwarp makes in answer to an
-// exception (an ICMP error, an echo reply) is routed like any frame, but can raise no exception of
-// its own.
+// exception (an ICMP error, an echo reply) is routed like any frame of the node's own.
 #include "podwarp/dataplane/pipeline.h"
 
 #include "dataplane/drop.h"
@@ -23,16 +22,19 @@ void CountReceived(WorkerContext& context, const Burst& burst) {
   counters.received_bytes.Add(bytes);
 }
 
-void DropAll(WorkerContext& context, const Burst& burst, DropReason reason) {
-  for (uint16_t i = 0; i < burst.count; ++i) Drop(context, kNoPort, burst.frames[i], reason);
-}
+void ForwardExceptions(WorkerContext& context, const Burst& exceptions);
 
-// The end of the way for frames that may raise no (further) exception.
-void ForwardPlainly(WorkerContext& context, Burst& burst) {
+void Forward(WorkerContext& context, Burst& burst) {
   Burst exceptions(burst.ingress);
+  Route(context, burst);
   Rewrite(context, burst, exceptions);
   Transmit(context, burst);
-  DropAll(context, exceptions, DropReason::kNoRoute);
+  if (exceptions.count > 0) ForwardExceptions(context, exceptions);
+}
+
+void ForwardAdmitted(WorkerContext& context, Burst& burst) {
+  RewriteAdmitted(context, burst);
+  Transmit(context, burst);
   burst.count = 0;
 }
 
@@ -41,13 +43,11 @@ void ForwardExceptions(WorkerContext& context, const Burst& exceptions) {
   Burst made{Ingress{}};
   for (uint16_t i = 0; i < exceptions.count; ++i) {
     HandleException(context, exceptions, i, again, made);
-    if (again.count > kBurstFrames - kMaxFragments) ForwardPlainly(context, again);
+    if (again.count > kBurstFrames - kMaxFragments) ForwardAdmitted(context, again);
   }
-  if (again.count > 0) ForwardPlainly(context, again);
-  if (made.count > 0) {
-    Route(context, made);
-    ForwardPlainly(context, made);
-  }
+  ForwardAdmitted(context, again);
+  // May come back here with exceptions of its own; but nothing is made in answer to those.
+  if (made.count > 0) Forward(context, made);
 }
 
 }  // namespace
@@ -72,12 +72,8 @@ uint16_t Pipeline::Process(PortId id, uint16_t queue) {
     TransmitTo(context_, id, arp);
   }
 
-  Burst exceptions(burst.ingress);
   GuardSource(context_, burst);
-  Route(context_, burst);
-  Rewrite(context_, burst, exceptions);
-  Transmit(context_, burst);
-  if (exceptions.count > 0) ForwardExceptions(context_, exceptions);
+  Forward(context_, burst);
   return received;
 }
 

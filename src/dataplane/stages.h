@@ -27,6 +27,9 @@ void Route(WorkerContext& context, Burst& burst);
 // with their adjacency.
 void Rewrite(WorkerContext& context, Burst& burst, Burst& exceptions);
 
+// The same for frames that HandleException() let go on: asks no more.
+void RewriteAdmitted(WorkerContext& context, Burst& burst);
+
 // Finds out what keeps frame `i` of the burst from simply going on, and does what a router must.
 // `again` gets what can go on after all, with an adjacency that it fits: the frame itself or its
 // fragments, at most kMaxFragments; `made` gets at most one frame made in answer, not yet routed.
