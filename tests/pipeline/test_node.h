@@ -86,6 +86,8 @@ struct Outcome {
 Outcome Sends(PortId port, Packet packet);
 Outcome Drops(DropReason reason);
 Outcome Consumes();
+// The frame lives on in others: cut, or copied for a port that takes one mbuf at a time.
+inline Outcome Gathered() { return Consumes(); }
 
 struct Row {
   std::string says;
