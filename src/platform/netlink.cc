@@ -7,8 +7,10 @@
 #include <netlink/route/link.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -132,6 +134,17 @@ absl::StatusOr<LinkState> Netlink::GetLink(const std::string& interface) {
     state.mac = MacAddress(bytes);
   }
   return state;
+}
+
+absl::StatusOr<bool> Netlink::IsUp(const std::string& interface) {
+  // netdevice(7): any socket of the namespace will do.
+  ifreq request = {};
+  interface.copy(request.ifr_name, sizeof(request.ifr_name) - 1);
+  if (ioctl(nl_socket_get_fd(socket_), SIOCGIFFLAGS, &request) != 0) {
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("can't find interface ", interface, InNamespace(netns_)));
+  }
+  return (request.ifr_flags & IFF_UP) != 0;
 }
 
 absl::StatusOr<int> Netlink::IndexOf(const std::string& interface) {

@@ -70,6 +70,8 @@ class Netlink {
   Netlink& operator=(const Netlink&) = delete;
 
   absl::StatusOr<LinkState> GetLink(const std::string& interface);
+  // GetLink()'s `up` alone, at a fraction of its cost: for what asks all the time.
+  absl::StatusOr<bool> IsUp(const std::string& interface);
   absl::Status SetLink(const std::string& interface, const LinkSettings& settings);
   // OK if there is none. Errors: FailedPrecondition if the interface isn't a tap: podwarp made none
   // other, and a wrong word in a configuration must not cost a machine its NIC.

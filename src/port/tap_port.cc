@@ -279,9 +279,9 @@ PortState TapPort::State() const {
     }
   }
   if (IsGone()) return gone(absl::StrCat(where, " has been deleted"));
-  const auto link = netlink_->GetLink(options_.interface);
-  if (!link.ok()) return down(std::string(link.status().message()));
-  if (!link->up) {
+  const auto is_up = netlink_->IsUp(options_.interface);
+  if (!is_up.ok()) return down(std::string(is_up.status().message()));
+  if (!*is_up) {
     return down(
         absl::StrCat(where, " is down: `", HowToSetUp(options_.netns, options_.interface), "`"));
   }
