@@ -100,6 +100,9 @@ absl::Status EthdevPort::Start(const EthdevOptions& options) {
   if (status.ok()) status = CheckMtu(info, options);
   if (status.ok()) status = Configure(info, options);
   if (status.ok()) status = SetUpQueues(options);
+  if (status.ok() && !interface_.empty() && settings().role == PortRole::kUplink) {
+    status = KeepKernelFromAnsweringArp(interface_);
+  }
   if (!status.ok()) return status;
   if (int error = rte_eth_dev_start(port_id_); error != 0) return Refused("to start", error);
   started_ = true;

@@ -5,6 +5,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "absl/strings/str_cat.h"
+#include "platform/network_namespace.h"
+
 namespace podwarp {
 
 std::optional<KernelInterface> FindKernelInterface(const std::string& name) {
@@ -24,6 +27,10 @@ std::optional<KernelInterface> FindKernelInterface(const std::string& name) {
   }
   close(fd);
   return found;
+}
+
+absl::Status KeepKernelFromAnsweringArp(const std::string& name) {
+  return WriteNetworkSysctl(absl::StrCat("ipv4/conf/", name, "/arp_ignore"), "8");
 }
 
 }  // namespace podwarp

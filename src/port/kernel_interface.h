@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
+
 namespace podwarp {
 
 struct KernelInterface {
@@ -16,5 +18,10 @@ struct KernelInterface {
 
 // Nothing if no interface has this name.
 std::optional<KernelInterface> FindKernelInterface(const std::string& name);
+
+// From now on the kernel leaves ARP requests that come in by this interface unanswered (arp_ignore
+// in ip-sysctl). Otherwise it gives its own MAC for every address that it has, those of the host
+// port among them, and the peers of podwarp believe now the one and now the other.
+absl::Status KeepKernelFromAnsweringArp(const std::string& name);
 
 }  // namespace podwarp
