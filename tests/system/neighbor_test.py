@@ -1,5 +1,6 @@
 """Nodes that know each other by address only: the virtual MAC is asked for on the wire."""
 
+import re
 import signal
 
 from testbed.bed import Node, TestBed
@@ -27,6 +28,11 @@ class KnownByAddress(BedTest):
 
     def test_the_mac_is_resolved(self) -> None:
         self.assertEqual(self.mac_of_b(), self.b.addresses.virtual_mac)
+
+    def test_no_kernel_answers(self) -> None:
+        """Though it has the node's address too, on the host port."""
+        heard = set(re.findall(r"node node-a is at (\S+)", self.b.podwarp.log()))
+        self.assertEqual(heard, {self.a.addresses.virtual_mac})
 
     def test_the_peer_comes_back_with_another_mac(self) -> None:
         other = "02:00:00:00:77:77"

@@ -14,7 +14,7 @@ class Tools(BedTest):
         self.prefix = self.a.config["memory"]["file_prefix"]
 
     def test_dpdk_telemetry_reads_tables(self) -> None:
-        for command in ("pods", "ports", "nodes", "arp", "workers", "drops"):
+        for command in ("pods", "ports", "nodes", "arp", "workers"):
             with self.subTest(command=command):
                 said = subprocess.run(
                     ["dpdk-telemetry.py", "-f", self.prefix],

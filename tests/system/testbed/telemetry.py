@@ -28,10 +28,10 @@ class Telemetry:
 
     def entries(self, command: str) -> list[Entry]:
         """All entries of a paged answer."""
-        start, entries = 0, []
-        while True:
+        start: int | None = 0
+        entries: list[Entry] = []
+        while start is not None:
             page = self.ask(f"{command},{start}")
-            entries += page["entries"].values()
-            if "next" not in page:
-                return entries
-            start = page["next"]
+            entries += page["entries"].values()  # by number: DPDK has no list of dictionaries
+            start = page.get("next")
+        return entries
