@@ -161,7 +161,8 @@ void Worker::DropInjected(rte_mbuf* frame) {
 
 void Worker::Sleep(uint64_t ns) {
   if (polled_.load(std::memory_order_acquire)->empty()) ns = kLongSleepNs;
-  const timespec timeout{.tv_sec = 0, .tv_nsec = static_cast<long>(ns)};
+  const timespec timeout{.tv_sec = static_cast<time_t>(ns / 1'000'000'000),
+                         .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
   epoll_event event;
   tables_.rcu.Offline(options_.id);
   const uint64_t start = rte_rdtsc();
