@@ -31,9 +31,9 @@ class ManyTaps(BedTest):
             for there in self.a.pods:
                 if here is not there:
                     self.assert_answered(here.ping(there.address, count=2))
-        here, there = connect(self.a.pods[0], self.a.pods[2])
-        with here, there:
-            self.assertTrue(arrives_unharmed(here, there, 20 << 20))
+        source, sink = connect(self.a.pods[0], self.a.pods[2])
+        with source, sink:
+            self.assertTrue(arrives_unharmed(source, sink, 20 << 20))
 
     def test_all_are_up(self) -> None:
         pods = self.a.podwarp.telemetry.entries("/podwarp/pods")

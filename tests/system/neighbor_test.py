@@ -20,7 +20,7 @@ class KnownByAddress(BedTest):
         wait_for(self.is_reached, "the other node is found")
 
     def is_reached(self) -> bool:
-        return self.pod.ping(self.target.address, "-W", "0.2").ok
+        return self.pod.reaches(self.target.address)
 
     def mac_of_b(self) -> str:
         (peer,) = self.a.podwarp.telemetry.entries("/podwarp/nodes")

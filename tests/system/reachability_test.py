@@ -4,8 +4,10 @@ import re
 
 from testbed.case import BedTest
 from testbed.command import run, wait_for
+from testbed.namespace import Namespace
 from testbed.ping import ping
 from testbed.tcp import arrives_unharmed, connect
+from testbed.tcpdump import Tcpdump
 
 WORLD = "203.0.113.1"
 NODE_IN_THE_WORLD = "203.0.113.2"
@@ -82,6 +84,7 @@ class TheWorldOutside(BedTest):
     """A pod's packets leave by the node's kernel, with the node's address."""
 
     pods = {"a": 1}
+    world: Namespace
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -99,9 +102,7 @@ class TheWorldOutside(BedTest):
         wait_for(lambda: ping(node, WORLD).ok, "the node reaches the world")
 
     def test_is_reached_with_the_nodes_address(self) -> None:
-        heard = self.world.spawn("timeout", "10", "tcpdump", "-lni", "node", "-c", "1", "icmp")
-        wait_for(lambda: "listening on" in heard.stdout.readline(), "tcpdump listens")
+        wire = Tcpdump(self.world, "node", "icmp", count=1)
         pod = self.a.pods[0]
         self.assert_answered(pod.ping(WORLD, count=2))
-        said, _ = heard.communicate()
-        self.assertIn(f"{NODE_IN_THE_WORLD} > {WORLD}: ICMP echo request", said)
+        self.assertIn(f"{NODE_IN_THE_WORLD} > {WORLD}: ICMP echo request", wire.heard())

@@ -46,6 +46,8 @@ class Spoofing(BedTest):
                 macs = (self.spoofer.mac, self.gateway_mac)
                 self.check_unheard(udp(macs, (address, self.target.address), b"spoof"), b"spoof")
                 self.assertEqual(new_drops(self.a, before), {"spoofed_ip": MANY})
+        last = self.a.podwarp.telemetry.ask("/podwarp/drops,spoofed_ip")
+        self.assertEqual(last["last_ports"], [f"default/{self.spoofer.name}"])
         self.check_nothing_has_changed()
 
     def test_another_mac(self) -> None:

@@ -57,7 +57,11 @@ class Refusals(BedTest):
         )
         result = self.start(text)
         self.assertEqual(result.returncode, 1, result.stdout)
-        for line, words in ((2, "virtual_mac: .*group address"), (5, "hairpin: "), (8, "10.244.1.7")):
+        for line, words in (
+            (2, "virtual_mac: .*group address"),
+            (5, "hairpin: "),
+            (8, "10.244.1.7"),
+        ):
             with self.subTest(line=line):
                 self.assertRegex(result.stdout, f"{re.escape(str(self.file))}:{line}: .*{words}")
 
@@ -141,8 +145,8 @@ class ALatePod(BedTest):
 
     @classmethod
     def edit(cls, bed: TestBed, node: Node) -> None:
-        cls.late = Namespace(f"{bed.tag}-late")
-        node.config["pods"].append(pod_config("late", "10.244.1.20", cls.late.path))
+        late = Namespace(f"{bed.tag}-late")
+        node.config["pods"].append(pod_config("late", "10.244.1.20", late.path))
 
     def test_gets_its_port_then(self) -> None:
         pod = self.a.pods[0]

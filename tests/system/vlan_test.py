@@ -2,9 +2,9 @@
 
 from testbed.bed import Node, TestBed
 from testbed.case import BedTest
-from testbed.command import wait_for
 from testbed.config import WIRE
 from testbed.tcp import arrives_unharmed, connect
+from testbed.tcpdump import Tcpdump
 
 VLAN = 100
 
@@ -15,15 +15,11 @@ class Vlan(BedTest):
         node.config["uplinks"][0]["vlan"] = VLAN
 
     def test_frames_are_tagged(self) -> None:
-        heard = self.b.namespace.spawn(
-            *["timeout", "10", "tcpdump", "-leni", WIRE, "-c", "2", f"vlan {VLAN} and icmp"]
-        )
-        wait_for(lambda: "listening on" in heard.stdout.readline(), "tcpdump listens")
+        wire = Tcpdump(self.b.namespace, WIRE, f"vlan {VLAN} and icmp", count=2)
         pod, target = self.a.pods[0], self.b.pods[0]
         self.assert_answered(pod.ping(target.address, "-s", "1472", "-M", "do", count=3))
-        said, _ = heard.communicate()
         request = f"{pod.address} > {target.address}: ICMP echo request"
-        self.assertRegex(said, rf"vlan {VLAN},.* {request}")
+        self.assertRegex(wire.heard(), rf"vlan {VLAN},.* {request}")
 
     def test_tcp(self) -> None:
         here, there = connect(self.a.pods[0], self.b.pods[0])

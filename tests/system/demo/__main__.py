@@ -1,6 +1,7 @@
 """tools/demo: two nodes on this machine, and what podwarp does for their pods."""
 
 import argparse
+import contextlib
 import pathlib
 import signal
 import sys
@@ -11,7 +12,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from demo.keep import explain, remove_all
 from demo.screen import Screen
 from demo.steps import STEPS, Failed
-from demo.tables import show_tables
 from testbed.bed import TestBed
 from testbed.command import CommandFailed
 
@@ -36,18 +36,19 @@ def show(binary: str, keep: bool) -> int:
     screen.text(PICTURE)
     bed = TestBed(binary, kind=KIND)
     failed = 0
-    with bed.kept() if keep else bed:
+    with contextlib.ExitStack() as stack:
+        stack.callback(bed.remove)
+        bed.start()
         for number, (title, step) in enumerate(STEPS, start=1):
             screen.step(number, title)
             try:
                 step(bed, screen)
-            except (Failed, CommandFailed, TimeoutError) as error:
+            except (Failed, CommandFailed, OSError) as error:  # TimeoutError is an OSError
                 failed += 1
                 screen.failed(str(error))
-        screen.step(len(STEPS) + 1, "The nodes' tables and counters, by DPDK's telemetry socket")
-        show_tables(bed, screen)
         if keep:
             explain(bed, screen)
+            stack.pop_all()
     screen.result(len(STEPS) - failed, failed)
     return 1 if failed else 0
 
@@ -71,5 +72,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit("\ninterrupted")
-    except (CommandFailed, TimeoutError, RuntimeError) as error:
+    except (CommandFailed, OSError, RuntimeError) as error:
         sys.exit(f"tools/demo: {error}")

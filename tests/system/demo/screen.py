@@ -15,6 +15,9 @@ class Screen:
     def title(self, words: str) -> None:
         self._print(self._paint(_BOLD, words))
 
+    def subtitle(self, words: str) -> None:
+        self._print("\n  " + self._paint(_BOLD, words))
+
     def text(self, words: str, indent: int = 0) -> None:
         for line in words.splitlines():
             self._print((" " * indent + line).rstrip())
@@ -35,7 +38,7 @@ class Screen:
         """The first row is the heading."""
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows]
-        self._print(f"\n    {title}")
+        self._print(f"    {title}")
         self._print("      " + self._paint(_DIM, lines[0]))
         for line in lines[1:]:
             self._print("      " + line)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from demo.screen import Screen
+from demo.tables import show_tables
 from testbed.bed import TestBed
 from testbed.iperf import iperf
 from testbed.namespace import Namespace
@@ -46,7 +47,8 @@ def neighbors(bed: TestBed, screen: Screen) -> None:
     virtual_mac = bed.a.addresses.virtual_mac
     for address in wanted:
         expect(
-            re.search(rf"^{re.escape(address)} .* lladdr {virtual_mac} ", entries, re.M) is not None,
+            re.search(rf"^{re.escape(address)} .* lladdr {virtual_mac} ", entries, re.M)
+            is not None,
             f"{address} is not at {virtual_mac}",
         )
     screen.result_line(f"to a1 all others are at {virtual_mac}, its node's virtual MAC")
@@ -91,4 +93,5 @@ STEPS: list[tuple[str, Step]] = [
     ("The way from a pod to one on the other node", path),
     ("TCP across the nodes", throughput),
     ("A node itself reaches a pod on the other node, and is reached by it", from_the_node),
+    ("The nodes' tables and counters, by DPDK's telemetry socket", show_tables),
 ]

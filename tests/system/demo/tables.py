@@ -1,37 +1,71 @@
 """The nodes' tables and counters, as telemetry gives them."""
 
 from demo.screen import Screen
-from testbed.bed import TestBed
-from testbed.telemetry import Entry
+from testbed.bed import Node, TestBed
+from testbed.counters import drops
 
-# Of each table what a newcomer wants to see; the answers have more.
-COLUMNS = {
-    "pods": ["name", "addresses", "mac", "up", "received_frames", "transmitted_frames"],
-    "nodes": ["name", "mac", "underlay_address", "pod_ranges"],
-    "arp": ["address", "owner", "kind", "answered_with", "next_hop_mac", "next_hop_port"],
-    "workers": [
-        "lcore", "busy_percent", "received_frames", "transmitted_frames", "dropped_frames",
-        "originated", "consumed", "arp_answers", "icmp_errors",
-    ],
-}
+# What is shown of each: command under /podwarp/, title, and its columns with their headings.
+TABLES = (
+    (
+        "arp",
+        "addresses: what ARP is answered, and where a packet then goes",
+        {
+            "address": "address",
+            "owner": "owner",
+            "answered_with": "answered with",
+            "next_hop_mac": "goes to",
+            "next_hop_port": "by port",
+        },
+    ),
+    (
+        "nodes",
+        "other nodes",
+        {"name": "node", "mac": "virtual MAC", "pod_ranges": "pods", "uplink": "uplink"},
+    ),
+    (
+        "ports",
+        "ports",
+        {
+            "name": "port",
+            "role": "role",
+            "driver": "driver",
+            "received_frames": "received",
+            "transmitted_frames": "transmitted",
+            "dropped_frames": "dropped",
+        },
+    ),
+    (
+        "workers",
+        "workers",
+        {
+            "lcore": "lcore",
+            "queues": "queues",
+            "received_frames": "received",
+            "transmitted_frames": "transmitted",
+            "arp_answers": "ARP answers",
+            "icmp_errors": "ICMP errors",
+            "busy_percent": "busy %",
+            "sleeps": "sleeps",
+        },
+    ),
+)
 
 
 def show_tables(bed: TestBed, screen: Screen) -> None:
+    """Raises OSError if a node doesn't answer."""
     for node in bed.nodes.values():
-        telemetry = node.podwarp.telemetry
-        screen.text(f"\n{node.name}", indent=2)
-        for table, columns in COLUMNS.items():
-            entries = telemetry.entries(f"/podwarp/{table}")
-            screen.table(table, _rows(entries, columns))
-        drops = telemetry.ask("/podwarp/drops")
-        seen = [[reason, str(count)] for reason, count in drops.items() if count > 0]
-        screen.table("drops", [["reason", "frames"], *seen])
+        screen.subtitle(node.name)
+        for command, title, columns in TABLES:
+            entries = node.podwarp.telemetry.entries(f"/podwarp/{command}")
+            rows = [[_cell(entry.get(key, "")) for key in columns] for entry in entries]
+            screen.table(title, [list(columns.values()), *rows])
+        _show_drops(node, screen)
 
 
-def _rows(entries: list[Entry], columns: list[str]) -> list[list[str]]:
-    rows = [[_cell(entry.get(column, "")) for column in columns] for entry in entries]
-    return [[column.replace("_", " ") for column in columns], *rows]
+def _show_drops(node: Node, screen: Screen) -> None:
+    dropped = [[reason, str(frames)] for reason, frames in drops(node).items() if frames]
+    screen.table("frames dropped", [["reason", "frames"], *dropped])
 
 
 def _cell(value: object) -> str:
-    return " ".join(map(_cell, value)) if isinstance(value, list) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,11 +1,12 @@
 """The testbed: two nodes joined by a wire, each with its pods."""
 
 import contextlib
+import functools
 import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from .command import wait_for
 from .config import WIRE, Config, NodeAddresses, node_config, pod_config, to_yaml
@@ -35,6 +36,10 @@ class Pod:
 
     def ping(self, target: str, *options: str, count: int = 1) -> Ping:
         return ping(self.namespace, target, *options, count=count)
+
+    def reaches(self, target: str) -> bool:
+        """At once: for those who ask again."""
+        return self.ping(target, "-W", "0.2").ok
 
 
 class Node:
@@ -92,6 +97,14 @@ class TestBed:
         raise AttributeError(name)
 
     def __enter__(self) -> "TestBed":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def start(self) -> None:
+        """All of it, or nothing if that fails. Who calls this calls remove(), or leaves it."""
         live_beds.append(self)
         try:
             self._make()
@@ -101,15 +114,6 @@ class TestBed:
         except BaseException:
             self.remove()
             raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
-
-    @contextlib.contextmanager
-    def kept(self) -> Iterator["TestBed"]:
-        """As `with bed`, but all of it stays; remove_bed() ends it."""
-        yield self.__enter__()
 
     def add_namespace(self, name: str) -> Namespace:
         """One more, removed with the others."""
@@ -123,10 +127,8 @@ class TestBed:
         """Every pod has its gateway."""
         for node in self.nodes.values():
             for pod in node.pods:
-                wait_for(
-                    lambda node=node, pod=pod: pod.ping(node.addresses.gateway, "-W", "0.2").ok,
-                    f"{pod.name} reaches {node.addresses.gateway}",
-                )
+                is_there = functools.partial(pod.reaches, node.addresses.gateway)
+                wait_for(is_there, f"{pod.name} reaches its gateway")
 
     def logs(self) -> dict[str, str]:
         """What each node's podwarp wrote since its last start."""

@@ -6,7 +6,8 @@ from .telemetry import Entry
 
 def drops(node: Node) -> dict[str, int]:
     """Frames dropped so far, by reason."""
-    return node.podwarp.telemetry.ask("/podwarp/drops")
+    counts: dict[str, int] = node.podwarp.telemetry.ask("/podwarp/drops")
+    return counts
 
 
 def new_drops(node: Node, before: dict[str, int]) -> dict[str, int]:

@@ -21,4 +21,5 @@ def iperf(client: Pod, server: Pod, *options: str) -> dict[str, Any]:
     finally:
         serving.kill()
         serving.communicate()
-    return json.loads(said)["end"]
+    end: dict[str, Any] = json.loads(said)["end"]
+    return end

@@ -65,9 +65,7 @@ def arp(
     return ethernet(to, sender[0], _ARP) + body
 
 
-def udp(
-    macs: tuple[str, str], addresses: tuple[str, str], payload: bytes, port: int = 9
-) -> bytes:
+def udp(macs: tuple[str, str], addresses: tuple[str, str], payload: bytes, port: int = 9) -> bytes:
     """A datagram; macs and addresses are source and destination. Without a UDP checksum."""
     length = 28 + len(payload)
     header = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, 0, 64, socket.IPPROTO_UDP, 0)
@@ -82,7 +80,7 @@ def udp(
 
 
 def checksum(header: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(header) // 2}H", header))
+    total: int = sum(struct.unpack(f"!{len(header) // 2}H", header))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -103,9 +103,9 @@ def join(a: Namespace, b: Namespace, interface: str, mtu_bytes: int) -> None:
         off = [word for name in ("rx", "tx", "sg", "tso", "gso", "gro") for word in (name, "off")]
         side.run("ethtool", "-K", interface, *off)
         side.ip("link", "set", interface, "up")
-    for side in (a, b):
-        # The kernel drops what is sent before it has noticed, up to a second later.
-        wait_for(
-            lambda side=side: " state UP " in side.ip("-o", "link", "show", interface),
-            f"{interface} in {side.name} is up",
-        )
+    # The kernel drops what is sent before it has noticed, up to a second later.
+    wait_for(lambda: _is_up(a, interface) and _is_up(b, interface), f"{interface} is up")
+
+
+def _is_up(namespace: Namespace, interface: str) -> bool:
+    return " state UP " in namespace.ip("-o", "link", "show", interface)

@@ -44,9 +44,7 @@ class Podwarp:
         self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                self.namespace.command(
-                    *self._wrapper, self.binary, f"--config={self.config}"
-                ),
+                self.namespace.command(*self._wrapper, self.binary, f"--config={self.config}"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

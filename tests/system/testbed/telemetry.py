@@ -14,17 +14,17 @@ class Telemetry:
         self.path = f"/var/run/dpdk/{prefix}/dpdk_telemetry.v2"
 
     def ask(self, command: str) -> Any:
-        """One command's answer. Raises OSError if nobody is there."""
+        """One command's answer. Raises OSError if nobody is there or nobody knows it."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             connection.settimeout(5)
             connection.connect(self.path)
             hello = json.loads(connection.recv(1024))
             connection.send(command.encode())
             answer = json.loads(connection.recv(hello["max_output_len"]))
-        return answer[command.partition(",")[0]]
-
-    def knows(self, command: str) -> bool:
-        return command in self.ask("/")
+        name = command.partition(",")[0]
+        if answer.get(name) is None:
+            raise OSError(f"{self.path} has no answer to {command}")
+        return answer[name]
 
     def entries(self, command: str) -> list[Entry]:
         """All entries of a paged answer."""
