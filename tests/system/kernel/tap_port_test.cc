@@ -75,7 +75,7 @@ TEST_F(TapPortTest, ArpAndPingBetweenTwoPods) {
   EXPECT_TRUE(port_a->State().up) << port_a->State().why_down;
   const unsigned in_use = BuffersInUse();
   Bridge bridge(*port_a, *port_b);
-  EXPECT_TRUE(Succeeds(a.In("arping -c 1 -w 5 -i eth0 10.244.2.20")));
+  EXPECT_TRUE(Succeeds(a.In("arping -c 1 -w 5 -I eth0 10.244.2.20")));
   EXPECT_TRUE(Succeeds(Ping(a, kIpB)));
   EXPECT_TRUE(Succeeds(b.In("ping -n -c 2 -i 0.1 -W 5 -s 8000 10.244.1.10")));
   bridge.Stop();
