@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <latch>
 
 #include "absl/time/clock.h"
 
@@ -34,7 +33,7 @@ int BlockAndWatchSignals() {
 
 struct ControlLoop::Task {
   const std::function<void()>& run;
-  std::latch done{1};
+  bool is_done = false;  // under mutex_: the caller's frame, and this with it, may go right after
 };
 
 ControlLoop::ControlLoop()
@@ -81,19 +80,19 @@ void ControlLoop::RunTasks() {
   }
   for (Task* task : tasks) {
     task->run();
-    task->done.count_down();
+    const std::lock_guard lock(mutex_);
+    task->is_done = true;
+    task_done_.notify_all();
   }
 }
 
 bool ControlLoop::Call(const std::function<void()>& task) {
   Task queued{.run = task};
-  {
-    const std::lock_guard lock(mutex_);
-    if (!is_running_) return false;
-    tasks_.push_back(&queued);
-  }
+  std::unique_lock lock(mutex_);
+  if (!is_running_) return false;
+  tasks_.push_back(&queued);
   eventfd_write(wake_fd_, 1);
-  queued.done.wait();
+  task_done_.wait(lock, [&] { return queued.is_done; });
   return true;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <vector>
@@ -39,6 +40,7 @@ class ControlLoop {
   const int wake_fd_;
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
+  std::condition_variable task_done_;
   std::vector<Task*> tasks_;
   bool is_running_ = false;
 };

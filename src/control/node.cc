@@ -169,7 +169,8 @@ void Node::PublishSettings() {
   NodeSettings settings{.virtual_mac = config_.virtual_mac,
                         .gateway_mac = config_.gateway.mac,
                         .gateway_address = config_.gateway.address,
-                        .promiscuous_arp = config_.hairpin_mode == HairpinMode::kPromiscuousArp};
+                        .promiscuous_arp = config_.hairpin_mode == HairpinMode::kPromiscuousArp,
+                        .allow_hairpin = config_.hairpin_mode != HairpinMode::kNone};
   if (router != nullptr) {
     settings.external_from_host = router->adjacency;
     settings.external_from_pod = router->adjacency;

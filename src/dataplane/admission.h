@@ -5,6 +5,7 @@
 #include "podwarp/dataplane/burst.h"
 #include "podwarp/dataplane/frame.h"
 #include "podwarp/port/offload.h"
+#include "podwarp/table/node_settings.h"
 
 namespace podwarp {
 
@@ -23,9 +24,11 @@ inline NextHopKind LastForwardable(const Ingress& ingress) {
 }
 
 // A frame from the wire never goes back to it: it is late traffic for a pod that moved away, and
-// sending it on would let two nodes with different views play ping-pong with it.
-inline PortId BarredPort(const Ingress& ingress) {
-  return IsFromWire(ingress) ? ingress.id : kNoPort;
+// sending it on would let two nodes with different views play ping-pong with it. A pod's frame does
+// if hairpin_mode lets it.
+inline PortId BarredPort(const Ingress& ingress, const NodeSettings& settings) {
+  if (IsFromNode(ingress)) return kNoPort;
+  return IsFromWire(ingress) || !settings.allow_hairpin ? ingress.id : kNoPort;
 }
 
 // A frame that is longer than the MTU still fits if it is to be cut into segments that do, or is

@@ -136,8 +136,9 @@ void HandleException(WorkerContext& context, const Burst& exceptions, uint16_t i
   if (Ipv4Of(exception.frame)->time_to_live <= 1) {
     return exception.RefuseWith(DropReason::kTtlExpired, {kIcmpTimeExceeded, 0});
   }
-  if (adjacency.port == BarredPort(ingress)) {
-    return exception.DropWith(DropReason::kUplinkHairpin);
+  if (adjacency.port == BarredPort(ingress, context.tables.settings())) {
+    return exception.DropWith(IsFromWire(ingress) ? DropReason::kUplinkHairpin
+                                                  : DropReason::kHairpinOff);
   }
   if (!FitsMtu(exception.frame, adjacency.mtu_bytes)) {
     return SendTooLarge(exception, destination, index);

@@ -24,7 +24,7 @@ void Rewrite(WorkerContext& context, Burst& burst, Burst& exceptions) {
   const Adjacency* adjacencies = context.tables.adjacencies.data();
   const Ingress& ingress = burst.ingress;
   const NextHopKind last = LastForwardable(ingress);
-  const PortId barred = BarredPort(ingress);
+  const PortId barred = BarredPort(ingress, context.tables.settings());
   const uint16_t received = burst.count;
   burst.count = 0;
   for (uint16_t i = 0; i < received; ++i) {

@@ -248,6 +248,23 @@ TEST_F(Forwarding, WhatCameFromTheWireDoesNotGoBack) {
   });
 }
 
+TEST_F(Forwarding, WithHairpinModeNoneNoFrameGoesBackToItsPod) {
+  NodeSettings none = node.settings;
+  none.allow_hairpin = false;
+  node.Publish(none);
+  Check({
+      {"to itself", kPodA, FromA(Ipv4(kIpA, kIpA)), Drops(DropReason::kHairpinOff)},
+      {"to its other address", kPodB, Datagram(kGatewayMac, kMacB, Ipv4(kIpB, kSecondIpB)),
+       Drops(DropReason::kHairpinOff)},
+      {"to another pod as ever", kPodA, FromA(Ipv4(kIpA, kIpB)),
+       Sends(kPodB, Arriving(kMacB, kGatewayMac, kIpA, kIpB))},
+      {"the gateway still answers pings", kPodA,
+       Ethernet(kGatewayMac, kMacA) / Ipv4(kIpA, kGatewayIp) / Icmp::Echo(1, 1),
+       Sends(kPodA, Ethernet(kMacA, kGatewayMac) / Ipv4(kGatewayIp, kIpA) /
+                        Icmp::EchoReply(1, 1))},
+  });
+}
+
 TEST_F(Forwarding, ManyAtOnceKeepTheirOrder) {
   std::vector<Input> frames;
   for (uint16_t i = 0; i < 300; ++i) {

@@ -61,6 +61,8 @@ namespace podwarp {
     "came from the wire for an address outside the cluster: podwarp is no open relay")             \
   X(kUplinkHairpin, "uplink_hairpin",                                                              \
     "would leave by the uplink it came from: late traffic for a pod that moved")                   \
+  X(kHairpinOff, "hairpin_off",                                                                    \
+    "would leave by the pod port it came from, and hairpin_mode is none")                          \
   X(kTtlExpired, "ttl_expired", "time to live used up")                                            \
   X(kMtuExceeded, "mtu_exceeded", "larger than the next hop's MTU and not to be fragmented")       \
   X(kFragmentationFailed, "fragmentation_failed", "could not be cut into fragments")               \

@@ -14,6 +14,8 @@ struct NodeSettings {
   Ipv4Address gateway_address;
   // hairpin_mode promiscuous-arp: ARP is answered for every address of the cluster's ranges.
   bool promiscuous_arp = true;
+  // hairpin_mode other than none: a frame may go back out of the pod port that it came in on.
+  bool allow_hairpin = true;
   // Where an address outside the cluster leads: for pods to the host port, where the kernel
   // masquerades; for the host port itself to an uplink's router. kNoAdjacency: nowhere.
   AdjacencyIndex external_from_pod = kNoAdjacency;

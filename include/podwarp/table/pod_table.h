@@ -33,7 +33,8 @@ struct Pod {
     return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
   }
   bool MaySendFrom(Ipv4Address address) const {
-    return is_host || Owns(address) ||
+    // Nearly every pod has one address and sends from it.
+    return address == addresses.front() || is_host || Owns(address) ||
            std::any_of(allowed_prefixes.begin(), allowed_prefixes.end(),
                        [&](const Ipv4Prefix& prefix) { return prefix.Contains(address); });
   }
