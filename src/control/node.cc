@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "control/arp_frames.h"
 
@@ -13,7 +12,6 @@ namespace {
 
 constexpr absl::Duration kPortRetry = absl::Seconds(1);
 constexpr absl::Duration kPortCheck = absl::Milliseconds(200);
-constexpr absl::Duration kArrivalPause = absl::Seconds(1);
 
 constexpr char kGateway[] = "gateway";
 constexpr char kHost[] = "host";
@@ -246,73 +244,6 @@ void Node::Tick(absl::Time now) {
   }
   SendDue(now);
   tables_.rcu.Poll();
-}
-
-void Node::Handle(const Event& event, absl::Time now) {
-  switch (event.kind) {
-    case EventKind::kNeighborAnswered:
-      return HandleAnswer(event, now);
-    case EventKind::kNeighborWanted:
-      return HandleWanted(event, now);
-    case EventKind::kAddressConflict:
-      return HandleConflict(event, now);
-    case EventKind::kPodArrived:
-      return HandleArrival(event, now);
-    case EventKind::kAddressAlive:
-      if (PodRecord* pod = PodBehind(event.port)) pod->last_seen = now;
-      return;
-  }
-}
-
-void Node::HandleAnswer(const Event& event, absl::Time now) {
-  if (!neighbors_.Answered(event.address, event.port, event.mac, now)) return;
-  const std::string& name = neighbor_names_.at(event.address);
-  const NextHopKind kind =
-      absl::StartsWith(name, "node ") ? NextHopKind::kNode : NextHopKind::kNeighbor;
-  LOG(INFO) << name << " is at " << event.mac.ToString();
-  const absl::Status status = owners_.Change(name, AdjacencyVia(event.port, kind, event.mac),
-                                             [this] { PublishSettings(); });
-  LOG_IF(ERROR, !status.ok()) << name << ": " << status.message();
-}
-
-void Node::HandleWanted(const Event& event, absl::Time now) {
-  // It may have been asked for, or become somebody's, since the event was written.
-  const Adjacency& segment = tables_.adjacencies[tables_.routes.Lookup(event.address)];
-  if (segment.kind != NextHopKind::kOnLink) return;
-  const std::string name = absl::StrCat("neighbor ", event.address.ToString());
-  const absl::Status status = AddNeighbor(name, event.address, segment.port, false, now);
-  LOG_IF_EVERY_N(WARNING, !status.ok(), 100) << status.message();
-}
-
-void Node::HandleConflict(const Event& event, absl::Time now) {
-  const Port* port = tables_.ports.Get(event.port);
-  const Adjacency& owner = tables_.adjacencies[tables_.routes.Lookup(event.address)];
-  // Either may have changed since the event was written: the port gone, the claim come true.
-  if (port == nullptr || owner.port == event.port) return;
-  if (PodRecord* pod = PodBehind(event.port)) ++pod->conflicts;
-  LOG_EVERY_N(WARNING, 100) << "address conflict: " << event.mac.ToString() << " on port "
-                            << port->settings().name << " claims " << event.address.ToString()
-                            << ", which belongs to " << owners_.OwnerOf(event.address);
-  // Rule 11: on a wire it is defended only if podwarp would answer for it there.
-  const bool is_ours_to_say = port->settings().role != PortRole::kUplink ||
-                              (port->settings().announce_pods && owner.kind == NextHopKind::kPod) ||
-                              event.address == port->settings().underlay_address;
-  if (is_ours_to_say) announcer_.Defend(event.port, event.address, now);
-}
-
-void Node::HandleArrival(const Event& event, absl::Time now) {
-  PodRecord* pod = PodBehind(event.port);
-  // A hypervisor says it several times, and a pod could do so all day: once a second is enough.
-  if (pod == nullptr || now - pod->last_arrival < kArrivalPause) return;
-  pod->last_arrival = now;
-  LOG(INFO) << "pod " << pod->config.full_name() << " says that it lives here now";
-  ++generation_;
-  for (const Ipv4Address& address : pod->config.addresses) {
-    const absl::Status status =
-        owners_.Claim(PodName(pod->config), Ipv4Prefix::Host(address), generation_);
-    LOG_IF(ERROR, !status.ok()) << status.message();
-  }
-  AnnouncePod(pod->config, now);
 }
 
 void Node::CheckPorts(absl::Time now) {
