@@ -36,7 +36,7 @@ int RunNode(const Config& config) {
   Node node(&config, &tables, &ports, &workers, &events, *pool);
 
   launch.StartWorkers(workers);
-  absl::Status status = node.Start(absl::Now());
+  absl::Status status = node.Start(ControlLoop::Now());
   if (status.ok()) status = StartTelemetry(&node, &loop);
   if (status.ok()) {
     LOG(INFO) << "node " << config.node_name << " forwards with " << workers.size()

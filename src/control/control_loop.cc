@@ -7,9 +7,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
-
-#include "absl/time/clock.h"
 
 namespace podwarp {
 namespace {
@@ -36,6 +35,11 @@ struct ControlLoop::Task {
   bool is_done = false;  // under mutex_: the caller's frame, and this with it, may go right after
 };
 
+absl::Time ControlLoop::Now() {
+  return absl::FromUnixNanos(std::chrono::steady_clock::now().time_since_epoch() /
+                             std::chrono::nanoseconds(1));
+}
+
 ControlLoop::ControlLoop()
     : signal_fd_(BlockAndWatchSignals()), wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   PCHECK(wake_fd_ >= 0);
@@ -52,7 +56,7 @@ void ControlLoop::Run(const std::function<void(absl::Time)>& tick) {
     is_running_ = true;
   }
   while (!stop_.load()) {
-    tick(absl::Now());
+    tick(Now());
     pollfd wake[] = {{.fd = signal_fd_, .events = POLLIN, .revents = 0},
                      {.fd = wake_fd_, .events = POLLIN, .revents = 0}};
     poll(wake, std::size(wake), kTickMs);

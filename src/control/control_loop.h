@@ -23,6 +23,10 @@ class ControlLoop {
   ControlLoop(const ControlLoop&) = delete;
   ControlLoop& operator=(const ControlLoop&) = delete;
 
+  // The time as the control thread counts it. Only differences mean anything: it goes on evenly
+  // when somebody sets the wall clock.
+  static absl::Time Now();
+
   // Calls `tick` with the time every few milliseconds, and what others ask for in between, until
   // SIGTERM, SIGINT or Stop().
   void Run(const std::function<void(absl::Time)>& tick);

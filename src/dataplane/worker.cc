@@ -30,8 +30,7 @@ namespace podwarp {
 namespace {
 
 constexpr uint64_t kReadinessIntervalNs = 10'000;
-constexpr uint64_t kSpinNs = 50'000;        // poll on for so long before the first sleep
-constexpr uint64_t kFirstSleepNs = 20'000;  // doubles up to the bound
+constexpr uint64_t kSpinNs = 50'000;  // poll on for so long before the first sleep
 // With no polled queue whatever is to be done wakes the worker.
 constexpr uint64_t kLongSleepNs = 100'000'000;
 constexpr unsigned kInjectRingSize = 1024;
@@ -97,7 +96,8 @@ void Worker::Run() {
     }
     counters_.cycles_idle.Add(end - start);
     if (options_.idle.may_sleep && end - last_busy > spin) {
-      sleep_ns = std::min(std::max(2 * sleep_ns, kFirstSleepNs), options_.idle.max_sleep_ns);
+      sleep_ns = std::min(std::max(2 * sleep_ns, options_.idle.first_sleep_ns),
+                          options_.idle.max_sleep_ns);
       Sleep(sleep_ns);
     } else {
       rte_pause();

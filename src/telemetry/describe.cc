@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "control/control_loop.h"
 
 namespace podwarp {
 namespace {
@@ -64,8 +65,8 @@ AnswerDict Describe(const PodReport& pod) {
   AddState(answer, pod.up, pod.why_down);
   answer.Add("conflicts", pod.conflicts);
   if (pod.last_seen != absl::InfinitePast()) {
-    answer.Add("last_seen",
-               absl::FormatTime(absl::RFC3339_sec, pod.last_seen, absl::UTCTimeZone()));
+    const absl::Duration since = ControlLoop::Now() - pod.last_seen;
+    answer.Add("seconds_since_seen", static_cast<uint64_t>(absl::ToInt64Seconds(since)));
   }
   AddTraffic(answer, pod.traffic);
   return answer;

@@ -15,8 +15,9 @@ namespace podwarp {
 
 // What a worker does when there is nothing to do.
 struct IdlePolicy {
-  bool may_sleep = true;      // false: poll on, whatever it costs
-  uint64_t max_sleep_ns = 0;  // the longest that a frame may wait for a sleeping worker
+  bool may_sleep = true;             // false: poll on, whatever it costs
+  uint64_t first_sleep_ns = 20'000;  // doubles with each sleep, up to:
+  uint64_t max_sleep_ns = 0;         // the longest that a frame may wait for a sleeping worker
 };
 
 struct WorkerOptions {
