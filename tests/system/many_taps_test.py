@@ -44,5 +44,5 @@ class ManyTaps(BedTest):
         before = self.a.podwarp.cpu_seconds()
         time.sleep(WATCHED_SECONDS)
         percent = 100 * (self.a.podwarp.cpu_seconds() - before) / WATCHED_SECONDS
-        print(f"{percent:.1f} % of a core while idle ... ", end="")
+        print(f"# {percent:.1f} % of a core while idle", flush=True)
         self.assertLess(percent, IDLE_PERCENT)

@@ -53,7 +53,7 @@ class Restart(BedTest):
         """How many pings in a row were lost after `last`; 0 if none was ever answered again."""
         for number in answered:
             if lost := number - last - 1:
-                print(f"{lost} pings lost in {lost * INTERVAL:.2f} s ... ", end="", flush=True)
+                print(f"# {lost} pings lost in {lost * INTERVAL:.2f} s", flush=True)
                 return lost
             last = number
         return 0

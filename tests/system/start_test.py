@@ -73,7 +73,7 @@ class Refusals(BedTest):
     def test_check_config(self) -> None:
         once = self.start(self.config(), "--check_config")
         self.assertEqual(once.returncode, 0, once.stdout)
-        self.assertIn("max_sleep: 500us", once.stdout)
+        self.assertIn("max_sleep: 1ms", once.stdout)
         again = self.start(once.stdout, "--check_config")
         self.assertEqual(again.stdout, once.stdout)
         overridden = self.start(self.config(), "--check_config", "--hairpin_mode=none")
