@@ -10,7 +10,7 @@ from testbed.tcp import arrives_unharmed, connect
 TAPS = 250
 USED = 3
 WATCHED_SECONDS = 3
-IDLE_PERCENT = 3  # of a core: the most that an idle node may use
+IDLE_PERCENT = 20  # of a core: what no sleeping worker comes near, however slow the machine
 
 
 class ManyTaps(BedTest):
