@@ -12,6 +12,7 @@
 
 #include "dataplane/drop.h"
 #include "dataplane/stages.h"
+#include "podwarp/dataplane/arp_policy.h"
 #include "podwarp/dataplane/frame.h"
 
 namespace podwarp {
@@ -76,25 +77,6 @@ std::optional<DropReason> CheckSanity(const Query& query) {
   return std::nullopt;
 }
 
-// Somebody has the address: a pod here or elsewhere, the node, the gateway, or nobody may have it.
-bool IsClaimed(NextHopKind kind) {
-  switch (kind) {
-    case NextHopKind::kReserved:
-    case NextHopKind::kLocal:
-    case NextHopKind::kUnresolved:
-    case NextHopKind::kPod:
-    case NextHopKind::kHost:
-    case NextHopKind::kNode:
-      return true;
-    case NextHopKind::kNone:
-    case NextHopKind::kUnowned:
-    case NextHopKind::kOnLink:
-    case NextHopKind::kNeighbor:
-      return false;
-  }
-  return false;
-}
-
 // The address belongs to who is behind the port: by its configuration, whatever the table says
 // while a move is under way, or by a route that leads there.
 bool IsOwn(const Query& query, Ipv4Address address) {
@@ -129,16 +111,10 @@ Verdict AnswerRequest(const Query& query) {
     return IsClaimed(owner.kind) ? kAnswer : Dropped(DropReason::kArpFreeProbe);
   }
   if (is_own) return Dropped(DropReason::kArpOwnAddress);
-  const bool is_reachable = IsClaimed(owner.kind) && owner.kind != NextHopKind::kReserved;
-  if (is_reachable) return kAnswer;
-  // Only the kernel speaks to hosts on the uplinks' segments directly.
-  const bool is_on_link =
-      owner.kind == NextHopKind::kOnLink || owner.kind == NextHopKind::kNeighbor;
-  if (is_on_link && query.port().role == PortRole::kHost) return kAnswer;
-  const bool is_in_cluster =
-      owner.kind == NextHopKind::kUnowned || owner.kind == NextHopKind::kReserved;
-  if (is_in_cluster && query.context.tables.settings().promiscuous_arp) return kAnswer;
-  return Dropped(DropReason::kArpUnknownTarget);
+  const NodeSettings& settings = query.context.tables.settings();
+  return IsAnswered(owner.kind, query.port().role, settings)
+             ? kAnswer
+             : Dropped(DropReason::kArpUnknownTarget);
 }
 
 Verdict JudgeFromPod(const Query& query) {

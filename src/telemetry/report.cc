@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "podwarp/dataplane/arp_policy.h"
 
 namespace podwarp {
 namespace {
@@ -30,32 +31,13 @@ std::string PortName(const Node& node, PortId id) {
   return port == nullptr ? absl::StrCat("port ", id, " (gone)") : port->settings().name;
 }
 
-// Rules 1 and 5 as workers apply them (src/dataplane/answer_arp.cc), to a pod that isn't the owner.
-bool IsAnsweredToPods(const Node& node, NextHopKind kind) {
-  switch (kind) {
-    case NextHopKind::kLocal:
-    case NextHopKind::kUnresolved:
-    case NextHopKind::kPod:
-    case NextHopKind::kHost:
-    case NextHopKind::kNode:
-      return true;
-    case NextHopKind::kUnowned:
-    case NextHopKind::kReserved:
-      return node.tables().settings().promiscuous_arp;
-    case NextHopKind::kNone:
-    case NextHopKind::kOnLink:
-    case NextHopKind::kNeighbor:
-      return false;
-  }
-  return false;
-}
-
 AddressReport Describe(const Node& node, const Ipv4Prefix& prefix, std::string_view owner,
                        AdjacencyIndex index) {
   const Adjacency& adjacency = node.tables().adjacencies[index];
   AddressReport report{.prefix = prefix, .owner = std::string(owner), .kind = adjacency.kind};
-  if (IsAnsweredToPods(node, adjacency.kind)) {
-    report.answered_with = node.tables().settings().gateway_mac;
+  const NodeSettings& settings = node.tables().settings();
+  if (IsAnswered(adjacency.kind, PortRole::kPod, settings)) {
+    report.answered_with = settings.gateway_mac;
   }
   if (adjacency.kind >= kFirstForwardable) report.next_hop_mac = adjacency.destination;
   if (adjacency.port != kNoPort) report.next_hop_port = PortName(node, adjacency.port);
