@@ -7,9 +7,14 @@
 // Asking the kernel which taps are ready is a system call. The worker asks only every 10 us, unless
 // the last answer was that something was ready.
 //
-// Idle: first the worker polls on, then it sleeps, longer each time, up to a bound. It sleeps in
-// the epoll set, so that a tap's frame or the control thread wakes it at once; only a polled
-// queue's frame has to wait for the end of the sleep. It is RCU-offline meanwhile.
+// A wakeable queue (a guest's ring) is polled while it is busy. When it has been silent for a while
+// it is laid to rest: its guest then tells by a descriptor when it sends again, as a tap does, so
+// that any number of silent guests costs nothing.
+//
+// Idle: first the worker polls on, then it lays all to rest that can be and sleeps, longer each
+// time, up to a bound. It sleeps in the epoll set, so that a tap's or guest's frame or the control
+// thread wakes it at once; only a polled queue's frame has to wait for the end of the sleep. It is
+// RCU-offline meanwhile.
 #include "podwarp/dataplane/worker.h"
 
 #include <glog/logging.h>
@@ -31,11 +36,15 @@ namespace {
 
 constexpr uint64_t kReadinessIntervalNs = 10'000;
 constexpr uint64_t kSpinNs = 50'000;  // poll on for so long before the first sleep
+// Waking costs a guest a system call or an exit to its hypervisor: not oftener than this.
+constexpr uint64_t kRestAfterNs = 1'000'000;
 // With no polled queue whatever is to be done wakes the worker.
 constexpr uint64_t kLongSleepNs = 100'000'000;
 constexpr unsigned kInjectRingSize = 1024;
 constexpr uint64_t kWakeUp = UINT64_MAX;
 constexpr int kReadyAtOnce = 64;
+
+constexpr uint64_t kWakeable = uint64_t{1} << 32;
 
 uint64_t Pack(PortId port, uint16_t queue) { return uint64_t{port} << 16 | queue; }
 
@@ -59,11 +68,13 @@ Worker::Worker(const WorkerOptions& options, Tables* tables, EventRing* events, 
       polled_(new Polled),
       injected_(kInjectRingSize),
       readiness_interval_(NanosecondsToCycles(kReadinessIntervalNs)),
+      rest_after_(NanosecondsToCycles(kRestAfterNs)),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   PCHECK(epoll_fd_ >= 0 && wake_fd_ >= 0) << "worker " << options.id;
   epoll_event event{.events = EPOLLIN, .data = {.u64 = kWakeUp}};
   PCHECK(epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) == 0);
+  awake_.reserve(kMaxPorts);
 }
 
 Worker::~Worker() {
@@ -96,6 +107,7 @@ void Worker::Run() {
     }
     counters_.cycles_idle.Add(end - start);
     if (options_.idle.may_sleep && end - last_busy > spin) {
+      if (LayToRest(end, 0) > 0) continue;  // and the next round sends them
       sleep_ns = std::min(std::max(2 * sleep_ns, options_.idle.first_sleep_ns),
                           options_.idle.max_sleep_ns);
       Sleep(sleep_ns);
@@ -111,17 +123,66 @@ uint32_t Worker::Round() {
   const uint64_t now = rte_rdtsc();
   pipeline_.BeginRound(now);
   uint32_t frames = 0;
-  uint32_t bursts = 0;
   for (const ReceiveQueue& queue : *polled_.load(std::memory_order_acquire)) {
-    const uint16_t received = pipeline_.Process(queue.port, queue.queue);
-    frames += received;
-    bursts += received > 0;
+    frames += Receive(queue.port, queue.queue);
   }
+  frames += ProcessAwake(now);
   if (now >= next_readiness_check_) frames += ProcessReady(now);
   SendInjected();
   pipeline_.Flush();
   counters_.rounds.Add(1);
-  counters_.bursts.Add(bursts);
+  return frames;
+}
+
+uint32_t Worker::Receive(PortId port, uint16_t queue) {
+  const uint16_t received = pipeline_.Process(port, queue);
+  counters_.bursts.Add(received > 0);
+  return received;
+}
+
+uint32_t Worker::ProcessAwake(uint64_t now) {
+  uint32_t frames = 0;
+  for (size_t i = 0; i < awake_.size();) {
+    AwakeQueue& queue = awake_[i];
+    // Its number may be another port's by now, whose queues are another worker's.
+    if (removals_[queue.port].load(std::memory_order_acquire) != queue.removals) {
+      queue = awake_.back();
+      awake_.pop_back();
+      continue;
+    }
+    const uint32_t received = Receive(queue.port, queue.queue);
+    if (received > 0) queue.last_busy = now;
+    frames += received;
+    ++i;
+  }
+  if (now >= next_rest_) {
+    frames += LayToRest(now, rest_after_);
+    next_rest_ = now + rest_after_;
+  }
+  return frames;
+}
+
+// Lays those to rest that have been silent for so long. Returns the frames that turned up meanwhile.
+uint32_t Worker::LayToRest(uint64_t now, uint64_t idle_cycles) {
+  uint32_t frames = 0;
+  for (size_t i = 0; i < awake_.size();) {
+    AwakeQueue& queue = awake_[i];
+    Port* port = tables_.ports.Get(queue.port);
+    if (port == nullptr || now - queue.last_busy < idle_cycles || !port->Rest(queue.queue)) {
+      ++i;
+      continue;
+    }
+    const uint32_t received = Receive(queue.port, queue.queue);
+    if (received > 0) {
+      port->Wake(queue.queue);
+      queue.last_busy = now;
+      frames += received;
+      ++i;
+      continue;
+    }
+    queue = awake_.back();
+    awake_.pop_back();
+  }
   return frames;
 }
 
@@ -132,13 +193,23 @@ uint32_t Worker::ProcessReady(uint64_t now) {
   for (int i = 0; i < count; ++i) {
     const uint64_t data = ready[i].data.u64;
     if (data == kWakeUp) continue;
-    const uint16_t received =
-        pipeline_.Process(static_cast<PortId>(data >> 16), static_cast<uint16_t>(data));
-    counters_.bursts.Add(received > 0);
-    frames += received;
+    const auto port = static_cast<PortId>(data >> 16);
+    const auto queue = static_cast<uint16_t>(data);
+    if ((data & kWakeable) != 0) WakeQueue(port, queue, now);
+    frames += Receive(port, queue);
   }
   next_readiness_check_ = frames > 0 ? 0 : now + readiness_interval_;
   return frames;
+}
+
+void Worker::WakeQueue(PortId id, uint16_t queue, uint64_t now) {
+  Port* port = tables_.ports.Get(id);
+  if (port == nullptr) return;
+  port->Wake(queue);
+  for (AwakeQueue& awake : awake_) {
+    if (awake.port == id && awake.queue == queue) return;
+  }
+  awake_.push_back({id, queue, removals_[id].load(std::memory_order_acquire), now});
 }
 
 void Worker::SendInjected() {
@@ -160,7 +231,7 @@ void Worker::DropInjected(rte_mbuf* frame) {
 }
 
 void Worker::Sleep(uint64_t ns) {
-  if (polled_.load(std::memory_order_acquire)->empty()) ns = kLongSleepNs;
+  if (polled_.load(std::memory_order_acquire)->empty() && awake_.empty()) ns = kLongSleepNs;
   const timespec timeout{.tv_sec = static_cast<time_t>(ns / 1'000'000'000),
                          .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
   epoll_event event;
@@ -185,12 +256,14 @@ void Worker::Stop() {
 }
 
 absl::Status Worker::AddQueue(PortId port, uint16_t queue) {
-  const int fd = tables_.ports.Get(port)->ReadinessFd(queue);
+  const Port& added = *tables_.ports.Get(port);
+  const int fd = added.ReadinessFd(queue);
   if (fd >= 0) {
-    epoll_event event{.events = EPOLLIN, .data = {.u64 = Pack(port, queue)}};
+    const uint64_t wakeable = added.receive_mode() == ReceiveMode::kWakeable ? kWakeable : 0;
+    epoll_event event{.events = EPOLLIN, .data = {.u64 = Pack(port, queue) | wakeable}};
     if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) {
       return absl::ErrnoToStatus(errno,
-                                 absl::StrCat("port '", tables_.ports.Get(port)->settings().name,
+                                 absl::StrCat("port '", added.settings().name,
                                               "': can't be watched by worker ", options_.id));
     }
   }

@@ -190,8 +190,8 @@ absl::Status EthdevPort::Configure(const rte_eth_dev_info& info, const EthdevOpt
   if (error != 0 && error != -ENOTSUP) {
     return Refused(absl::StrCat("an MTU of ", settings().mtu_bytes).c_str(), error);
   }
-  capabilities_ = CapabilitiesOf(conf.txmode.offloads);
-  prepares_ = capabilities_.checksum || capabilities_.vlan_insert;
+  set_capabilities(CapabilitiesOf(conf.txmode.offloads));
+  prepares_ = capabilities().checksum || capabilities().vlan_insert;
   return absl::OkStatus();
 }
 

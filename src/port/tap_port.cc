@@ -105,7 +105,7 @@ TapPort::TapPort(PortSettings settings, TapOptions options)
       options_(std::move(options)),
       queues_(std::make_unique<Queue[]>(this->settings().receive_queues)),
       transmitters_(std::make_unique<Transmitter[]>(this->settings().workers)) {
-  capabilities_.multi_segment = true;
+  set_capabilities({.multi_segment = true});
 }
 
 TapPort::~TapPort() {
@@ -174,9 +174,10 @@ absl::Status TapPort::NegotiateOffloads(int fd) {
   for (const unsigned offloads :
        {kAll, kAll & ~kTunUdpSegments, unsigned{TUN_F_CSUM | TUN_F_TSO4}, unsigned{TUN_F_CSUM}}) {
     if (ioctl(fd, TUNSETOFFLOAD, static_cast<unsigned long>(offloads)) != 0) continue;
-    capabilities_.checksum = true;
-    capabilities_.tcp_segments = (offloads & TUN_F_TSO4) != 0;
-    capabilities_.udp_segments = (offloads & kTunUdpSegments) != 0;
+    set_capabilities({.checksum = true,
+                      .tcp_segments = (offloads & TUN_F_TSO4) != 0,
+                      .udp_segments = (offloads & kTunUdpSegments) != 0,
+                      .multi_segment = true});
     return absl::OkStatus();
   }
   return AttachError(errno, options_);

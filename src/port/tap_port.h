@@ -55,6 +55,7 @@ class TapPort : public Port {
   // A frame that the kernel refuses counts as transmitted here and as a transmit error in
   // Statistics(): EIO while the interface is down, EINVAL for an Offload that does not fit.
   uint16_t Transmit(uint16_t worker, rte_mbuf** frames, uint16_t count) override;
+  ReceiveMode receive_mode() const override { return ReceiveMode::kReadable; }
   int ReadinessFd(uint16_t queue) const override { return queues_[queue].fd; }
 
   PortState State() const override;

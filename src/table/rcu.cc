@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include <cstdlib>
+#include <thread>
 
 namespace podwarp {
 
@@ -44,10 +45,16 @@ size_t Rcu::Poll() {
   return ran;
 }
 
+void Rcu::WaitForReaders() const {
+  // What rte_rcu_qsbr_synchronize() does; inline, so that the thread sanitizer sees it. A reader may
+  // need this core to get on.
+  const uint64_t token = rte_rcu_qsbr_start(qsbr_.get());
+  while (rte_rcu_qsbr_check(qsbr_.get(), token, /*wait=*/false) != 1) std::this_thread::yield();
+}
+
 void Rcu::Synchronize() {
   do {
-    // What rte_rcu_qsbr_synchronize() does; inline, so that the thread sanitizer sees it.
-    rte_rcu_qsbr_check(qsbr_.get(), rte_rcu_qsbr_start(qsbr_.get()), /*wait=*/true);
+    WaitForReaders();
     Poll();
   } while (!retired_.empty());
 }

@@ -12,7 +12,7 @@ namespace podwarp::test {
 
 MemoryPort::MemoryPort(PortSettings settings, PortCapabilities capabilities)
     : Port(std::move(settings)), queues_(this->settings().receive_queues) {
-  capabilities_ = capabilities;
+  set_capabilities(capabilities);
 }
 
 MemoryPort::~MemoryPort() {

@@ -62,6 +62,13 @@ class Worker {
     uint16_t queue;
     int readiness_fd;
   };
+  // A wakeable queue that is being polled at the moment.
+  struct AwakeQueue {
+    PortId port;
+    uint16_t queue;
+    uint32_t removals;   // of the port's number, when it woke
+    uint64_t last_busy;  // cycles
+  };
   struct Injected {
     rte_mbuf* frame;
     uint32_t port;
@@ -70,7 +77,11 @@ class Worker {
   // The queues that must be asked each round; the others report to the epoll set.
   using Polled = std::vector<ReceiveQueue>;
 
+  uint32_t Receive(PortId port, uint16_t queue);
+  uint32_t ProcessAwake(uint64_t now);
   uint32_t ProcessReady(uint64_t now);
+  void WakeQueue(PortId port, uint16_t queue, uint64_t now);
+  uint32_t LayToRest(uint64_t now, uint64_t idle_cycles);
   void SendInjected();
   void DropInjected(rte_mbuf* frame);
   void Sleep(uint64_t ns);
@@ -91,12 +102,15 @@ class Worker {
   std::vector<std::atomic<uint32_t>> removals_ = std::vector<std::atomic<uint32_t>>(kMaxPorts);
 
   const uint64_t readiness_interval_;  // cycles
+  const uint64_t rest_after_;          // cycles
   const int epoll_fd_;
   const int wake_fd_;
   std::atomic<bool> stop_{false};
 
   // The worker's own.
+  std::vector<AwakeQueue> awake_;
   uint64_t next_readiness_check_ = 0;
+  uint64_t next_rest_ = 0;
 };
 
 }  // namespace podwarp

@@ -10,6 +10,7 @@
 
 #include <rte_mbuf.h>
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -41,7 +42,8 @@ struct PortSettings {
 };
 
 // What a device does by itself with a frame's Offload; what it can't is done before Transmit().
-struct PortCapabilities {
+// 8 bytes, so that it can be read in one piece while a guest negotiates anew.
+struct alignas(8) PortCapabilities {
   bool checksum = false;       // fills in a wanted TCP or UDP checksum
   bool tcp_segments = false;   // cuts, or passes on whole, a TCP/IPv4 segment of up to 64 KiB
   bool udp_segments = false;   // the same for UDP (UFO or USO)
@@ -49,9 +51,17 @@ struct PortCapabilities {
   bool multi_segment = false;  // takes frames of several mbufs
 };
 
+// How a receive queue says that it has frames.
+enum class ReceiveMode : uint8_t {
+  kPolled,    // not at all: it must be asked each round
+  kReadable,  // ReadinessFd() is readable as long as it has frames
+  kWakeable,  // not while it is polled; but once laid to Rest(), by ReadinessFd()
+};
+
 struct PortState {
   bool up = false;
   std::string why_down;     // one plain sentence; empty if up
+  std::string peer;         // what is known about the other end, in words; may be empty
   bool is_gone = false;     // down for good: its owner is to close the port and open a new one
   uint32_t speed_mbps = 0;  // 0 = unknown
 };
@@ -73,7 +83,9 @@ class Port {
   Port& operator=(const Port&) = delete;
 
   const PortSettings& settings() const { return settings_; }              // any thread
-  const PortCapabilities& capabilities() const { return capabilities_; }  // any thread
+  // Any thread. May change while the port is in use: a frame finished for what the port could do
+  // before may then be of no use to the other end.
+  PortCapabilities capabilities() const { return capabilities_->load(std::memory_order_relaxed); }
 
   // --- Workers. ---
   // Up to `capacity` frames (at most 64), whole Ethernet frames without frame check sequence, each
@@ -82,10 +94,16 @@ class Port {
   // Takes the first n frames and returns n; the rest stays with the caller. `worker` < settings().
   // workers.
   virtual uint16_t Transmit(uint16_t worker, rte_mbuf** frames, uint16_t count) = 0;
+  // kWakeable queues begin at rest. Rest() has the sender say from now on when it sends; of what it
+  // sent before it says nothing, so that the queue must be asked once more. False: the sender can't
+  // say it, poll on. Wake() is called when ReadinessFd() became readable, and when that once more
+  // found something: the sender need not say anything now.
+  virtual bool Rest(uint16_t /*queue*/) { return false; }
+  virtual void Wake(uint16_t /*queue*/) {}
 
   // --- Any thread. ---
-  // A descriptor that is readable while the queue has frames, so that a worker need not ask an idle
-  // port; -1 for a queue that must be polled.
+  virtual ReceiveMode receive_mode() const { return ReceiveMode::kPolled; }
+  // -1 for a polled queue.
   virtual int ReadinessFd(uint16_t /*queue*/) const { return -1; }
 
   // --- The control thread. ---
@@ -95,10 +113,19 @@ class Port {
   virtual std::string Driver() const = 0;
 
  protected:
-  PortCapabilities capabilities_;  // constant once open
+  void set_capabilities(PortCapabilities capabilities) {
+    own_capabilities_.store(capabilities, std::memory_order_relaxed);
+  }
+  // To be read from there from now on. It lives as long as the port; another thread may change it.
+  void share_capabilities(const std::atomic<PortCapabilities>* capabilities) {
+    capabilities_ = capabilities;
+  }
 
  private:
   const PortSettings settings_;
+  std::atomic<PortCapabilities> own_capabilities_{PortCapabilities{}};
+  const std::atomic<PortCapabilities>* capabilities_ = &own_capabilities_;
+  static_assert(std::atomic<PortCapabilities>::is_always_lock_free);
 };
 
 }  // namespace podwarp

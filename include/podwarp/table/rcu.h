@@ -35,6 +35,10 @@ class Rcu {
   // The reader holds no pointer into any table now.
   void Quiescent(uint32_t reader) { rte_rcu_qsbr_quiescent(qsbr_.get(), reader); }
 
+  // --- Any thread that isn't an online reader. ---
+  // Waits until every reader has passed a quiescent state.
+  void WaitForReaders() const;
+
   // --- The writer. ---
   // Runs `action` on a later Poll() or Synchronize(), after a grace period. Actions run in order.
   void Retire(std::function<void()> action);
@@ -45,7 +49,7 @@ class Rcu {
   }
   // Runs the actions whose grace period is over; never waits. Returns how many ran.
   size_t Poll();
-  // Waits until every reader has passed a quiescent state, then runs all retired actions.
+  // Waits for readers, then runs all retired actions.
   void Synchronize();
   size_t pending() const { return retired_.size(); }
 
