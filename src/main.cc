@@ -12,6 +12,7 @@
 #include "control/node.h"
 #include "control/options.h"
 #include "platform/eal.h"
+#include "port/vhost_backend.h"
 #include "telemetry/commands.h"
 
 namespace podwarp {
@@ -32,7 +33,8 @@ int RunNode(const Config& config) {
   Tables tables(launch.workers(), config.limits.adjacencies);
   EventRing events(kEventRingSize);
   WorkerSet workers = launch.MakeWorkers(&tables, &events, *pool);
-  DevicePortFactory ports(&config, launch.workers(), *pool);
+  VhostBackend vhost(&tables.rcu, [&tables] { tables.ports.NoteStateChange(); });
+  DevicePortFactory ports(&config, launch.workers(), *pool, &vhost);
   Node node(&config, &tables, &ports, &workers, &events, *pool);
 
   launch.StartWorkers(workers);

@@ -73,6 +73,11 @@ struct TapPortConfig {
 struct VhostUserPortConfig {
   std::string socket;   // at most 107 bytes
   bool server = false;  // true: podwarp listens; false: the peer does
+  uint16_t queues = 1;  // queue pairs
+  // Of the socket's file, if podwarp makes it: rights (0660) and group's name; unset: as the kernel
+  // makes it.
+  std::optional<uint16_t> socket_mode;
+  std::string group;
 
   friend bool operator==(const VhostUserPortConfig&, const VhostUserPortConfig&) = default;
 };

@@ -16,7 +16,7 @@ void CheckUnique(const Config& config, ConfigFaults* faults);
 void CheckRanges(const Config& config, ConfigFaults* faults);
 
 // Remote nodes and routes that name an uplink or a node which isn't there, or lack what is needed
-// to reach them.
+// to reach them; vhost-user ports with keys that don't go together, and one too many of them.
 void CheckReferences(const Config& config, ConfigFaults* faults);
 
 }  // namespace podwarp

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/config_checks.h"
 #include "control/near_miss.h"
+#include "port/vhost_limits.h"
 
 namespace podwarp {
 namespace {
@@ -37,6 +38,31 @@ void CheckNamed(const std::string& key, const std::string& name, std::string_vie
                                 DidYouMean(name, names.sorted)));
 }
 
+// A peer makes the socket itself, and decides about its rights.
+void CheckVhostUser(const std::string& key, const std::string& pod, const VhostUserPortConfig& port,
+                    unsigned* places, ConfigFaults* faults) {
+  const bool has_rights = port.socket_mode.has_value() || !port.group.empty();
+  if (!port.server && has_rights && faults->Usable(key + ".mode")) {
+    faults->Add(key + (port.group.empty() ? ".socket_mode" : ".group"),
+                "is for mode: server only; in client mode the peer makes the socket");
+  }
+  *places += VhostPlaces(port.server);
+  if (*places > kVhostPlaces && *places - VhostPlaces(port.server) <= kVhostPlaces) {
+    faults->Add(key, absl::StrCat("pod ", pod, " has one vhost-user port too many: there can be ",
+                                  kVhostPlaces, " in client mode, or half as many in server mode"));
+  }
+}
+
+void CheckVhostUserPorts(const Config& config, ConfigFaults* faults) {
+  unsigned places = 0;
+  for (size_t i = 0; i < config.pods.size(); ++i) {
+    const auto* port = std::get_if<VhostUserPortConfig>(&config.pods[i].port);
+    if (port == nullptr) continue;
+    CheckVhostUser(KeyOf("pods", i, "port.vhost_user"), config.pods[i].full_name(), *port, &places,
+                   faults);
+  }
+}
+
 }  // namespace
 
 void CheckReferences(const Config& config, ConfigFaults* faults) {
@@ -63,6 +89,7 @@ void CheckReferences(const Config& config, ConfigFaults* faults) {
   for (size_t i = 0; i < config.routes.size(); ++i) {
     CheckNamed(KeyOf("routes", i, "node"), config.routes[i].node, "node", nodes, faults);
   }
+  CheckVhostUserPorts(config, faults);
 }
 
 }  // namespace podwarp

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/config_values.h"
+#include "port/vhost_limits.h"
 
 namespace podwarp {
 namespace {
@@ -69,6 +70,10 @@ void ReadPodPort(MappingReader* reader, PodPortConfig* port) {
       vhost_user_reader->Require("socket");
       vhost_user_reader->Scalar("socket", ParseSocketPath, &vhost_user.socket);
       vhost_user_reader->Scalar("mode", ParseServerMode, &vhost_user.server);
+      vhost_user_reader->Scalar("queues", IntegerIn<uint16_t>(1, kMaxVhostQueuePairs),
+                                &vhost_user.queues);
+      vhost_user_reader->Scalar("socket_mode", ParseFileMode, &vhost_user.socket_mode);
+      vhost_user_reader->Scalar("group", ParseGroupName, &vhost_user.group);
     });
   }
   if (reader->Has("vdev")) {

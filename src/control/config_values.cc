@@ -148,6 +148,24 @@ absl::StatusOr<std::string> ParseSocketPath(const std::string& text) {
   return ParseAbsolutePath(text);
 }
 
+absl::StatusOr<uint16_t> ParseFileMode(const std::string& text) {
+  const bool is_octal =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '7'; });
+  if (text.size() >= 3 && text.size() <= 4 && is_octal) {
+    const auto mode = static_cast<uint16_t>(std::stoul(text, nullptr, 8));
+    if (mode <= 0777) return mode;
+  }
+  return Wrong(text, "is no file's rights (expected three octal digits: 660)");
+}
+
+absl::StatusOr<std::string> ParseGroupName(const std::string& text) {
+  if (!text.empty() && text.size() <= 32 && text[0] != '-' &&
+      std::all_of(text.begin(), text.end(), IsPortNameCharacter)) {
+    return text;
+  }
+  return Wrong(text, "can't be a group's name (expected 1 to 32 of a-z, A-Z, 0-9, '.', '_', '-')");
+}
+
 absl::StatusOr<std::string> ParseFilePrefix(const std::string& text) {
   // DPDK makes /var/run/dpdk/PREFIX/mp_socket_PID_TIME of it, with up to 7 digits of a process's id
   // and 16 of a time, and that has to fit into sockaddr_un as well.

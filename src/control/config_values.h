@@ -48,6 +48,11 @@ absl::StatusOr<std::string> ParseAbsolutePath(const std::string& text);
 // A path that fits into sockaddr_un with its final zero, unix(7): at most 107 bytes.
 absl::StatusOr<std::string> ParseSocketPath(const std::string& text);
 
+// The rights of a file in octal, as chmod(1) takes them: 660 or 0660.
+absl::StatusOr<uint16_t> ParseFileMode(const std::string& text);
+// What a group may be called: 1 to 32 of letters, digits, '.', '_', '-', not beginning with '-'.
+absl::StatusOr<std::string> ParseGroupName(const std::string& text);
+
 // DPDK's --file-prefix.
 absl::StatusOr<std::string> ParseFilePrefix(const std::string& text);
 

@@ -1,6 +1,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "control/config.h"
 
 namespace podwarp {
@@ -50,6 +51,11 @@ struct PodPortNode {
     YAML::Node node;
     node["vhost_user"]["socket"] = vhost_user.socket;
     node["vhost_user"]["mode"] = vhost_user.server ? "server" : "client";
+    node["vhost_user"]["queues"] = vhost_user.queues;
+    if (vhost_user.socket_mode.has_value()) {
+      node["vhost_user"]["socket_mode"] = absl::StrFormat("%04o", *vhost_user.socket_mode);
+    }
+    if (!vhost_user.group.empty()) node["vhost_user"]["group"] = vhost_user.group;
     return node;
   }
   YAML::Node operator()(const VdevPortConfig& device) const {

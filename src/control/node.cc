@@ -238,7 +238,7 @@ void Node::Tick(absl::Time now) {
   Event event;
   // A flood of events must not keep the control thread from its other duties.
   for (unsigned i = 0; i < kEventRingSize && events_.Take(&event); ++i) Handle(event, now);
-  if (now >= next_port_check_) {
+  if (now >= next_port_check_ || tables_.ports.TakeStateChange()) {
     CheckPorts(now);
     next_port_check_ = now + kPortCheck;
   }

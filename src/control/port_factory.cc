@@ -7,6 +7,7 @@
 #include "platform/pod_interface.h"
 #include "port/ethdev_port.h"
 #include "port/tap_port.h"
+#include "port/vhost_port.h"
 
 namespace podwarp {
 namespace {
@@ -101,8 +102,16 @@ absl::StatusOr<std::unique_ptr<Port>> DevicePortFactory::OpenPodPort(const PodCo
         EthdevPort::Open(PodPortSettings(config_, pod, workers_),
                          {.device = {.pci_address = "", .vdev = vdev->vdev}, .pool = pool_}));
   }
-  return absl::UnimplementedError(
-      absl::StrCat("pod ", pod.full_name(), ": vhost-user ports are not supported yet"));
+  const auto& vhost_user = std::get<VhostUserPortConfig>(pod.port);
+  PortSettings settings = PodPortSettings(config_, pod, workers_);
+  settings.receive_queues = vhost_user.queues;
+  return AsPort(VhostPort::Open(std::move(settings),
+                                {.socket = {.path = vhost_user.socket,
+                                            .is_server = vhost_user.server,
+                                            .mode = vhost_user.socket_mode,
+                                            .group = vhost_user.group},
+                                 .pool = pool_},
+                                vhost_));
 }
 
 absl::StatusOr<std::unique_ptr<Port>> DevicePortFactory::OpenPodTap(const PodConfig& pod,

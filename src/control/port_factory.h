@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "control/config.h"
 #include "podwarp/port/port.h"
+#include "port/vhost_backend.h"
 
 namespace podwarp {
 
@@ -26,9 +27,9 @@ class PortFactory {
 // Opens real devices.
 class DevicePortFactory final : public PortFactory {
  public:
-  // `config` and `pool` outlive the factory and its ports.
-  DevicePortFactory(const Config* config, uint16_t workers, rte_mempool* pool)
-      : config_(*config), workers_(workers), pool_(pool) {}
+  // All pointers outlive the factory and its ports.
+  DevicePortFactory(const Config* config, uint16_t workers, rte_mempool* pool, VhostBackend* vhost)
+      : config_(*config), workers_(workers), pool_(pool), vhost_(vhost) {}
 
   absl::StatusOr<std::unique_ptr<Port>> OpenUplink(const UplinkConfig& uplink) override;
   absl::StatusOr<std::unique_ptr<Port>> OpenHostPort(const HostPortConfig& host) override;
@@ -40,6 +41,7 @@ class DevicePortFactory final : public PortFactory {
   const Config& config_;
   const uint16_t workers_;
   rte_mempool* const pool_;
+  VhostBackend* const vhost_;
 };
 
 // What a port of each kind is to be, as far as the configuration decides it.

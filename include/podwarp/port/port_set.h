@@ -31,7 +31,13 @@ class PortSet {
   // False: frames for the port need not be handed to it.
   bool IsUp(PortId id) const { return slots_[id].up.load(std::memory_order_relaxed); }
 
+  // --- Any thread. ---
+  // Some port's State() may have changed.
+  void NoteStateChange() { state_changed_.store(true, std::memory_order_relaxed); }
+
   // --- The writer. ---
+  // Whether that was noted since the last call.
+  bool TakeStateChange() { return state_changed_.exchange(false, std::memory_order_relaxed); }
   // Errors: ResourceExhausted when every number is taken; AlreadyExists for a name in use.
   absl::StatusOr<PortId> Add(std::unique_ptr<Port> port);
   void Remove(PortId id);
@@ -51,6 +57,7 @@ class PortSet {
 
   Rcu* const rcu_;
   std::array<Slot, kMaxPorts> slots_;
+  std::atomic<bool> state_changed_{false};
 };
 
 }  // namespace podwarp

@@ -1,0 +1,290 @@
+// Theory of operation
+//
+// The keeper looks at each socket when its time has come, and at all of them when a connection has
+// ended. What is to be done follows from how things stand, never from what happened: a server's
+// socket is to be registered and its file to be there; a client's is to be registered and
+// connected.
+//
+// A client socket whose peer is away is looked at ten times a second. It is only tried when its
+// file is another one than that which was last tried in vain, or after a pause that grows: so a
+// peer that returns is found at once, and one that left a dead file costs little.
+#include "port/vhost_backend.h"
+
+#include <glog/logging.h>
+#include <rte_log.h>
+#include <rte_vhost.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace podwarp {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLookForPeer(100);
+constexpr milliseconds kLookAtFile(1000);
+constexpr milliseconds kFirstPause(10);
+constexpr milliseconds kLongestPause(1000);
+
+constexpr uint64_t kFlags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
+
+std::atomic<VhostBackend*> the_backend{nullptr};
+// By librte_vhost's number. Only its callbacks use it, and the keeper after unregistering.
+std::array<std::atomic<VhostDevice*>, RTE_MAX_VHOST_DEVICE> devices;
+
+VhostDevice* DeviceOf(int handle) {
+  return devices[static_cast<size_t>(handle)].load(std::memory_order_acquire);
+}
+
+// The message begins with its number, in host order.
+uint32_t RequestOf(const void* message) {
+  uint32_t request;
+  std::memcpy(&request, message, sizeof(request));
+  return request;
+}
+
+rte_vhost_msg_result BeforeMessage(int handle, void* message) {
+  if (VhostDevice* device = DeviceOf(handle)) device->OnMessage(handle, RequestOf(message));
+  return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+rte_vhost_msg_result AfterMessage(int handle, void* message) {
+  if (VhostDevice* device = DeviceOf(handle)) device->OnMessageDone(handle, RequestOf(message));
+  return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+}  // namespace
+
+VhostBackend::VhostBackend(const Rcu* rcu, std::function<void()> on_change)
+    : rcu_(*rcu), on_change_(std::move(on_change)) {
+  VhostBackend* none = nullptr;
+  CHECK(the_backend.compare_exchange_strong(none, this)) << "a second VhostBackend";
+  // It writes a line for every fault of a peer, as many as the peer likes. What it has to say about
+  // a port, State() says.
+  if (!VLOG_IS_ON(1)) rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG);
+  keeper_ = std::thread([this] { Keep(); });
+}
+
+VhostBackend::~VhostBackend() {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& entry : entries_) entry->is_removed = true;
+    is_stopping_ = true;
+  }
+  wake_.notify_one();
+  keeper_.join();
+  the_backend.store(nullptr);
+}
+
+absl::StatusOr<std::shared_ptr<VhostDevice>> VhostBackend::Add(VhostSocketSettings settings,
+                                                               uint16_t queue_pairs) {
+  const unsigned places = VhostPlaces(settings.is_server);
+  if (places_ + places > kVhostPlaces) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(settings.path, ": the limit of vhost-user sockets is reached: ", kVhostPlaces,
+                     " with podwarp as client, half as many as server; ", places_, " of ",
+                     kVhostPlaces, " places are taken"));
+  }
+  auto entry = std::make_unique<Entry>();
+  auto device = std::make_shared<VhostDevice>(settings.path, queue_pairs, &rcu_);
+  device->set_on_change(on_change_);
+  entry->settings = std::move(settings);
+  entry->device = device;
+  entry->pause = kFirstPause;
+  places_ += places;
+  {
+    const std::lock_guard lock(mutex_);
+    entries_.push_back(std::move(entry));
+  }
+  WakeKeeper();
+  return device;
+}
+
+void VhostBackend::Remove(const std::shared_ptr<VhostDevice>& device) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                    [&](const auto& entry) { return entry->device == device; });
+    CHECK(found != entries_.end()) << device->socket();
+    (*found)->is_removed = true;
+    places_ -= VhostPlaces((*found)->settings.is_server);
+  }
+  WakeKeeper();
+}
+
+void VhostBackend::WakeKeeper() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_woken_ = true;
+  }
+  wake_.notify_one();
+}
+
+void VhostBackend::Keep() {
+  std::unique_lock lock(mutex_);
+  while (!is_stopping_ || !entries_.empty()) {
+    const bool look_at_all = std::exchange(is_woken_, false) || is_stopping_;
+    Clock::time_point next = Clock::now() + kLookAtFile;
+    // By index: Add() may append meanwhile.
+    for (size_t i = 0; i < entries_.size();) {
+      Entry& entry = *entries_[i];
+      const bool is_removed = entry.is_removed;
+      if (is_removed || look_at_all || entry.next_look <= Clock::now()) {
+        lock.unlock();
+        if (is_removed) {
+          Unregister(entry);
+        } else {
+          Serve(entry);
+        }
+        lock.lock();
+      }
+      if (is_removed) {
+        entries_.erase(entries_.begin() + static_cast<ptrdiff_t>(i));
+        continue;
+      }
+      next = std::min(next, entry.next_look);
+      ++i;
+    }
+    wake_.wait_until(lock, next, [this] { return is_woken_ || is_stopping_; });
+  }
+}
+
+void VhostBackend::Serve(Entry& entry) {
+  if (entry.settings.is_server) {
+    ServeServer(entry);
+  } else {
+    ServeClient(entry);
+  }
+}
+
+void VhostBackend::ServeServer(Entry& entry) {
+  entry.next_look = Clock::now() + kLookAtFile;
+  VhostDevice& device = *entry.device;
+  if (entry.is_registered) {
+    if (device.is_connected() || IdentityOf(entry.settings.path) == entry.file) return;
+    Unregister(entry);  // somebody removed the file, so that nobody can connect any more
+  }
+  absl::Status status = MakeWayForServer(entry.settings);
+  if (status.ok() && !Register(entry)) {
+    status = absl::InternalError(absl::StrCat("can't listen on ", entry.settings.path));
+  }
+  if (status.ok()) status = SetSocketRights(entry.settings);
+  if (!status.ok() && entry.is_registered) Unregister(entry);
+  entry.file = IdentityOf(entry.settings.path);
+  device.SetSocketTrouble(std::string(status.message()));
+}
+
+void VhostBackend::ServeClient(Entry& entry) {
+  const Clock::time_point now = Clock::now();
+  entry.next_look = now + kLookForPeer;
+  VhostDevice& device = *entry.device;
+  if (entry.is_registered) {
+    if (device.is_connected()) {
+      entry.next_look = now + std::chrono::hours(1);
+      return;
+    }
+    Unregister(entry);
+    // A connection that came to nothing counts as a try in vain.
+    if (device.TakeWasReady()) entry.pause = kFirstPause;
+    entry.next_try = now + entry.pause;
+  }
+  const std::string& path = entry.settings.path;
+  const std::optional<FileIdentity> file = IdentityOf(path);
+  if (file != entry.file) {
+    entry.pause = kFirstPause;
+    entry.next_try = now;
+    entry.file = file;
+  }
+  if (file.has_value() && now >= entry.next_try) {
+    if (Register(entry)) {
+      device.SetSocketTrouble("");
+      return;
+    }
+    entry.next_try = now + entry.pause;
+    entry.pause = std::min<Clock::duration>(2 * entry.pause, kLongestPause);
+  }
+  device.SetSocketTrouble(WhyNotConnected(path));
+  if (file.has_value()) entry.next_look = std::min(entry.next_look, entry.next_try);
+}
+
+bool VhostBackend::Register(Entry& entry) {
+  static constexpr rte_vhost_device_ops kCallbacks = {
+      .new_device = NewDevice,
+      .destroy_device = DestroyDevice,
+      .vring_state_changed = RingStateChanged,
+      .features_changed = nullptr,
+      .new_connection = NewConnection,
+      .destroy_connection = DestroyConnection,
+      .guest_notified = nullptr,
+      .reserved = {},
+  };
+  const char* path = entry.settings.path.c_str();
+  const uint64_t flags =
+      kFlags | (entry.settings.is_server ? 0 : RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_NO_RECONNECT);
+  if (rte_vhost_driver_register(path, flags) != 0) return false;
+  entry.is_registered = rte_vhost_driver_callback_register(path, &kCallbacks) == 0 &&
+                        rte_vhost_driver_start(path) == 0;
+  if (!entry.is_registered) rte_vhost_driver_unregister(path);
+  return entry.is_registered;
+}
+
+void VhostBackend::Unregister(Entry& entry) {
+  if (!entry.is_registered) return;
+  entry.is_registered = false;
+  rte_vhost_driver_unregister(entry.settings.path.c_str());
+  // It ends what was connected without a word about the connection.
+  for (std::atomic<VhostDevice*>& device : devices) {
+    VhostDevice* expected = entry.device.get();
+    device.compare_exchange_strong(expected, nullptr);
+  }
+  entry.device->OnUnregistered();
+}
+
+VhostDevice* VhostBackend::Find(std::string_view path) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& entry : entries_) {
+    if (entry->settings.path == path && !entry->is_removed) return entry->device.get();
+  }
+  return nullptr;
+}
+
+int VhostBackend::NewConnection(int handle) {
+  static constexpr rte_vhost_user_extern_ops kObserver = {.pre_msg_handle = BeforeMessage,
+                                                          .post_msg_handle = AfterMessage};
+  char path[PATH_MAX];
+  if (rte_vhost_get_ifname(handle, path, sizeof(path)) != 0) return -1;
+  VhostDevice* device = the_backend.load()->Find(path);
+  if (device == nullptr || !device->OnConnected(handle)) return -1;
+  devices[static_cast<size_t>(handle)].store(device, std::memory_order_release);
+  return rte_vhost_extern_callback_register(handle, &kObserver, nullptr);
+}
+
+void VhostBackend::DestroyConnection(int handle) {
+  VhostDevice* device = devices[static_cast<size_t>(handle)].exchange(nullptr);
+  if (device == nullptr) return;
+  device->OnDisconnected(handle);
+  the_backend.load()->WakeKeeper();
+}
+
+int VhostBackend::NewDevice(int handle) {
+  if (VhostDevice* device = DeviceOf(handle)) device->OnReady(handle);
+  return 0;
+}
+
+void VhostBackend::DestroyDevice(int handle) {
+  if (VhostDevice* device = DeviceOf(handle)) device->OnStopped(handle);
+}
+
+int VhostBackend::RingStateChanged(int handle, uint16_t ring, int is_enabled) {
+  if (VhostDevice* device = DeviceOf(handle)) device->OnRingState(handle, ring, is_enabled != 0);
+  return 0;
+}
+
+}  // namespace podwarp

@@ -1,0 +1,19 @@
+// How many vhost-user ports there can be, and how large each.
+//
+// Source: lib/vhost of DPDK 22.11: fd_man.h (MAX_FDS), rte_vhost.h (RTE_MAX_VHOST_DEVICE).
+#pragma once
+
+#include <cstdint>
+
+namespace podwarp {
+
+// librte_vhost watches at most 1,024 descriptors: podwarp takes no more than these, and leaves the
+// rest to connections that are about to be replaced.
+inline constexpr unsigned kVhostPlaces = 1000;
+// A server's socket is watched as well as its connection.
+constexpr unsigned VhostPlaces(bool is_server) { return is_server ? 2 : 1; }
+
+// A guest may have more queue pairs; podwarp never uses them.
+inline constexpr uint16_t kMaxVhostQueuePairs = 16;
+
+}  // namespace podwarp
