@@ -19,7 +19,10 @@ sys.path.insert(0, str(HERE))
 from testbed.bed import live_beds
 from testbed.case import set_binary
 
-PROGRAMS = ("ip", "ping", "arping", "traceroute", "iperf3", "ethtool", "nft", "sysctl", "setpriv")
+PROGRAMS = (
+    *("ip", "ping", "arping", "traceroute", "iperf3", "ethtool", "nft", "sysctl", "setpriv"),
+    "dpdk-testpmd",
+)
 IS_CI = os.environ.get("CI") == "true"
 LOG_LINES = 40
 

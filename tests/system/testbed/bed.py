@@ -6,13 +6,14 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from .command import wait_for
 from .config import WIRE, Config, NodeAddresses, node_config, pod_config, to_yaml
 from .namespace import Namespace, join
 from .ping import Ping, ping
 from .process import Podwarp, remove_leftovers
+from .vhost import VhostPod
 
 DEFAULT_PODS = {"a": 2, "b": 2}
 
@@ -45,10 +46,17 @@ class Pod:
 class Node:
     """A machine: a network namespace with podwarp in it, and the pods' namespaces beside it."""
 
-    def __init__(self, addresses: NodeAddresses, namespace: Namespace, pods: list[Pod]) -> None:
+    def __init__(
+        self,
+        addresses: NodeAddresses,
+        namespace: Namespace,
+        pods: list[Pod],
+        vhost_pods: list[VhostPod],
+    ) -> None:
         self.addresses = addresses
         self.namespace = namespace
         self.pods = pods
+        self.vhost_pods = vhost_pods
         self.config: Config = {}
         self.wrapper: list[str] = []  # of podwarp, as Podwarp has it
         self.podwarp: Podwarp  # from the bed's start on
@@ -66,7 +74,9 @@ class TestBed:
     """`with TestBed(...) as bed`: all of it up and forwarding, and all of it gone afterwards.
 
     `kind` is in the names of everything: /run/podwarp-KIND-PID, the namespaces, DPDK's prefixes.
-    `pods` says how many each node has. `edit` may change a node's configuration before its start.
+    `pods` says how many each node has, `vhost_pods` podwarp's mode for each that it has of those:
+    their numbers follow, and whoever wants something in them starts it. `edit` may change a node's
+    configuration before its start.
     """
 
     def __init__(
@@ -74,6 +84,7 @@ class TestBed:
         binary: str,
         kind: str = "test",
         pods: Mapping[str, int] = DEFAULT_PODS,
+        vhost_pods: Mapping[str, Sequence[str]] = {},
         edit: Callable[["TestBed", Node], None] | None = None,
         wire_mtu_bytes: int = 1500,
     ) -> None:
@@ -81,7 +92,10 @@ class TestBed:
         self.tag = f"{kind}-{os.getpid()}"
         self.directory = pathlib.Path(f"/run/podwarp-{self.tag}")
         self.spare_prefix = self._prefix("spare")  # for a podwarp beside the nodes'
-        self.nodes = {letter: self._node(letter, count) for letter, count in pods.items()}
+        self.nodes = {
+            letter: self._node(letter, count, vhost_pods.get(letter, ()))
+            for letter, count in pods.items()
+        }
         self._edit = edit
         self._wire_mtu_bytes = wire_mtu_bytes
         self._namespaces = [
@@ -123,6 +137,12 @@ class TestBed:
         namespace.create()
         return namespace
 
+    def vhost_pod(self, node: NodeAddresses, number: int, mode: str) -> VhostPod:
+        """Who a vhost-user pod with this number would be."""
+        name = f"{node.letter}{number}"
+        socket = self.directory / f"{name}.sock"
+        return VhostPod(name, node.pod(number), node.mac(number), socket, mode)
+
     def wait_until_reachable(self) -> None:
         """Every pod has its gateway."""
         for node in self.nodes.values():
@@ -131,8 +151,15 @@ class TestBed:
                 wait_for(is_there, f"{pod.name} reaches its gateway")
 
     def logs(self) -> dict[str, str]:
-        """What each node's podwarp wrote since its last start."""
-        return {node.name: node.podwarp.log() for node in self.nodes.values() if node.is_made}
+        """What each podwarp, and each program in a vhost-user pod, wrote since its last start."""
+        logs = {}
+        for node in self.nodes.values():
+            if node.is_made:
+                logs[node.name] = node.podwarp.log()
+            for pod in node.vhost_pods:
+                if pod.log_file.exists():
+                    logs[pod.name] = pod.log_file.read_text(encoding="utf-8", errors="replace")
+        return logs
 
     def remove(self) -> None:
         if self in live_beds:
@@ -143,7 +170,7 @@ class TestBed:
                     node.podwarp.stop()
         remove_bed(self.directory)
 
-    def _node(self, letter: str, pods: int) -> Node:
+    def _node(self, letter: str, pods: int, vhost_modes: Sequence[str]) -> Node:
         addresses = NodeAddresses(letter)
         return Node(
             addresses,
@@ -151,6 +178,10 @@ class TestBed:
             [
                 Pod(f"{letter}{n}", addresses.pod(n), Namespace(f"{self.tag}-{letter}{n}"))
                 for n in range(1, pods + 1)
+            ],
+            [
+                self.vhost_pod(addresses, n, mode)
+                for n, mode in enumerate(vhost_modes, start=pods + 1)
             ],
         )
 
@@ -168,6 +199,7 @@ class TestBed:
     def _configure(self, node: Node, peers: list[NodeAddresses]) -> None:
         prefix = self._prefix(node.addresses.letter)
         pods = [pod_config(pod.name, pod.address, pod.namespace.path) for pod in node.pods]
+        pods += [pod.config() for pod in node.vhost_pods]
         node.config = node_config(node.addresses, peers, pods, prefix)
         if not peers:
             del node.config["uplinks"]
@@ -181,9 +213,10 @@ class TestBed:
         return f"podwarp-{self.tag}-{of}"
 
     def _write_state(self) -> None:
+        peers = [pod.prefix for node in self.nodes.values() for pod in node.vhost_pods]
         state = {
             "namespaces": [namespace.name for namespace in self._namespaces],
-            "prefixes": [self.spare_prefix, *map(self._prefix, self.nodes)],
+            "prefixes": [self.spare_prefix, *map(self._prefix, self.nodes), *peers],
         }
         (self.directory / "state.json").write_text(json.dumps(state), encoding="utf-8")
 

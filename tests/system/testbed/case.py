@@ -23,6 +23,7 @@ class BedTest(unittest.TestCase):
     """Tests that share a testbed, which a class may shape by what it overrides."""
 
     pods: ClassVar[dict[str, int]] = DEFAULT_PODS
+    vhost_pods: ClassVar[dict[str, list[str]]] = {}
     wire_mtu_bytes: ClassVar[int] = 1500
     bed: TestBed
     a: Node
@@ -35,7 +36,13 @@ class BedTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        bed = TestBed(binary(), pods=cls.pods, edit=cls.edit, wire_mtu_bytes=cls.wire_mtu_bytes)
+        bed = TestBed(
+            binary(),
+            pods=cls.pods,
+            vhost_pods=cls.vhost_pods,
+            edit=cls.edit,
+            wire_mtu_bytes=cls.wire_mtu_bytes,
+        )
         cls.bed = cls.enterClassContext(bed)
         for letter, node in bed.nodes.items():
             setattr(cls, letter, node)

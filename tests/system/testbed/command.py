@@ -33,7 +33,7 @@ def run(*command: str, check: bool = True, timeout: float = 30) -> subprocess.Co
     return result
 
 
-def wait_for(condition: Callable[[], T], what: str, timeout: float = 10) -> T:
+def wait_for(condition: Callable[[], T | None], what: str, timeout: float = 10) -> T:
     """Asks until the answer is true, and returns it. Raises TimeoutError(what)."""
     end = time.monotonic() + timeout
     while not (answer := condition()):

@@ -51,6 +51,10 @@ class NodeAddresses:
         """The address of the node's pod with this number, from 1 on."""
         return f"10.244.{self.number}.{9 + number}"
 
+    def mac(self, number: int) -> str:
+        """Of the same pod, if it has to be given one."""
+        return f"02:00:00:01:{self.number:02x}:{number:02x}"
+
 
 def node_config(
     node: NodeAddresses, peers: list[NodeAddresses], pods: list[Config], prefix: str
