@@ -36,10 +36,10 @@ inline PortId BarredPort(const Ingress& ingress, const NodeSettings& settings) {
 inline bool FitsMtu(rte_mbuf* frame, uint16_t mtu_bytes) {
   if (rte_pktmbuf_pkt_len(frame) <= uint32_t{mtu_bytes} + kEthernetHeaderBytes) return true;
   if (HasOffload(frame) && OffloadOf(frame)->segment_bytes != 0) {
-    // UDP is cut into IP fragments, and its header is part of the first one's payload.
+    // In IP fragments the UDP header is part of the first one's payload.
     const Offload& offload = *OffloadOf(frame);
-    const int headers =
-        offload.l3_bytes + (offload.l4_protocol == kIpProtocolTcp ? offload.l4_bytes : 0);
+    const bool fragments = offload.l4_protocol == kIpProtocolUdp && !offload.udp_datagrams;
+    const int headers = offload.l3_bytes + (fragments ? 0 : offload.l4_bytes);
     return headers + offload.segment_bytes <= mtu_bytes;
   }
   return Ipv4Of(frame)->total_length.host() <= mtu_bytes;

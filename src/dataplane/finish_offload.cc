@@ -22,6 +22,15 @@ struct Layout {
   uint32_t end;      // offset of the first byte after the packet: padding, or nothing
 };
 
+bool BecomesFragments(const Offload& offload) {
+  return offload.l4_protocol == kIpProtocolUdp && !offload.udp_datagrams;
+}
+
+bool CanCut(const PortCapabilities& port, const Offload& offload) {
+  if (offload.l4_protocol == kIpProtocolTcp) return port.tcp_segments;
+  return offload.udp_datagrams ? port.udp_datagrams : port.udp_fragments;
+}
+
 OffloadVerdict FindLayout(const rte_mbuf* frame, const Offload& offload, Layout* layout) {
   if (rte_pktmbuf_data_len(frame) < kEthernetHeaderBytes + sizeof(Ipv4Header)) {
     return OffloadVerdict::kMalformed;
@@ -134,18 +143,25 @@ OffloadVerdict TakeBuffers(rte_mempool* pool, uint32_t bytes, rte_mbuf** out, ui
                                                        : OffloadVerdict::kNoBuffer;
 }
 
-// The header of TCP segment `index`, whose payload begins `offset` bytes into the input's.
+// The headers of TCP segment, or UDP datagram, `index`, whose payload begins `offset` bytes into
+// the input's.
 void WriteSegmentHeader(rte_mbuf* piece, const Layout& layout, Offload offload,
                         const PortCapabilities& port, uint32_t offset, uint16_t index, bool last) {
   auto* ip = rte_pktmbuf_mtod_offset(piece, Ipv4Header*, layout.l3);
-  auto* tcp = rte_pktmbuf_mtod_offset(piece, TcpHeader*, layout.l4);
   const uint32_t end = rte_pktmbuf_pkt_len(piece);
   ip->total_length = Be16(static_cast<uint16_t>(end - layout.l3));
   ip->identification = Be16(static_cast<uint16_t>(ip->identification.host() + index));
-  tcp->sequence = Be32(tcp->sequence.host() + offset);
-  if (!last) tcp->flags &= static_cast<uint8_t>(~(kTcpFin | kTcpPsh));
-  if (index > 0) tcp->flags &= static_cast<uint8_t>(~kTcpCwr);
-  tcp->checksum = Be16::FromRaw(PseudoHeaderSum(ip, end - layout.l4));
+  if (offload.l4_protocol == kIpProtocolTcp) {
+    auto* tcp = rte_pktmbuf_mtod_offset(piece, TcpHeader*, layout.l4);
+    tcp->sequence = Be32(tcp->sequence.host() + offset);
+    if (!last) tcp->flags &= static_cast<uint8_t>(~(kTcpFin | kTcpPsh));
+    if (index > 0) tcp->flags &= static_cast<uint8_t>(~kTcpCwr);
+  } else {
+    auto* udp = rte_pktmbuf_mtod_offset(piece, UdpHeader*, layout.l4);
+    udp->length = Be16(static_cast<uint16_t>(end - layout.l4));
+  }
+  Be16* const checksum = ChecksumField(piece, layout, offload);
+  *checksum = Be16::FromRaw(PseudoHeaderSum(ip, end - layout.l4));
 
   offload.segment_bytes = 0;
   if (port.checksum) {
@@ -153,7 +169,7 @@ void WriteSegmentHeader(rte_mbuf* piece, const Layout& layout, Offload offload,
     return;
   }
   const Layout own = {layout.l3, layout.l4, layout.payload, end};
-  tcp->checksum = FinishedChecksum(piece, own, offload);
+  *checksum = FinishedChecksum(piece, own, offload);
   ClearOffload(piece);
 }
 
@@ -169,9 +185,9 @@ void WriteFragmentHeader(rte_mbuf* piece, const Layout& layout, uint32_t offset,
 FinishedOffload Cut(const rte_mbuf* frame, const Offload& offload, const Layout& layout,
                     const PortCapabilities& port, rte_mempool* pool, rte_mbuf** out,
                     uint16_t capacity) {
-  const bool tcp = offload.l4_protocol == kIpProtocolTcp;
-  const uint16_t header_bytes = tcp ? layout.payload : layout.l4;
-  const uint32_t unit = tcp ? offload.segment_bytes : offload.segment_bytes & ~7u;
+  const bool fragments = BecomesFragments(offload);
+  const uint16_t header_bytes = fragments ? layout.l4 : layout.payload;
+  const uint32_t unit = fragments ? offload.segment_bytes & ~7u : offload.segment_bytes;
   if (unit == 0) return {OffloadVerdict::kMalformed, 0};
   const uint32_t bytes = layout.end - header_bytes;
   const uint32_t count = (bytes + unit - 1) / unit;
@@ -190,16 +206,16 @@ FinishedOffload Cut(const rte_mbuf* frame, const Offload& offload, const Layout&
     std::memcpy(at, rte_pktmbuf_mtod(frame, const char*), header_bytes);
     reader.Read(at + header_bytes, part);
     const bool last = i + 1u == count;
-    if (tcp) {
-      WriteSegmentHeader(piece, layout, offload, port, offset, i, last);
-    } else {
+    if (fragments) {
       WriteFragmentHeader(piece, layout, offset, last);
+    } else {
+      WriteSegmentHeader(piece, layout, offload, port, offset, i, last);
     }
     auto* ip = rte_pktmbuf_mtod_offset(piece, Ipv4Header*, layout.l3);
     ip->checksum = Be16(0);
     ip->checksum = InternetChecksum(ip, offload.l3_bytes);
   }
-  if (!tcp) *ChecksumField(out[0], layout, offload) = FinishedChecksum(frame, layout, offload);
+  if (fragments) *ChecksumField(out[0], layout, offload) = FinishedChecksum(frame, layout, offload);
   return {OffloadVerdict::kReplaced, static_cast<uint16_t>(count)};
 }
 
@@ -227,11 +243,10 @@ FinishedOffload FinishOffload(rte_mbuf* frame, const PortCapabilities& port, rte
   }
 
   if (offload.segment_bytes > 0) {
-    const bool tcp = offload.l4_protocol == kIpProtocolTcp;
-    const uint32_t bytes = layout.end - (tcp ? layout.payload : layout.l4);
+    const uint32_t bytes = layout.end - (BecomesFragments(offload) ? layout.l4 : layout.payload);
     if (bytes <= offload.segment_bytes) {
       offload.segment_bytes = 0;  // an ordinary frame that lacks its checksum
-    } else if (gather || !(tcp ? port.tcp_segments : port.udp_segments)) {
+    } else if (gather || !CanCut(port, offload)) {
       const FinishedOffload cut = Cut(frame, offload, layout, port, pool, out, capacity);
       for (uint16_t i = 0; tag && i < cut.count; ++i) InsertTag(out[i]);
       return cut;

@@ -25,6 +25,10 @@ void ToDeviceOffload(rte_mbuf* frame) {
   // The device writes the IP checksum of each segment, and adds its length to the pseudo-header's
   // sum, which must hold none until then.
   frame->tso_segsz = offload.segment_bytes;
+  if (!tcp) {
+    frame->ol_flags |= RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_UDP_CKSUM;
+    return;
+  }
   frame->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_TCP_CKSUM;
   auto* ip = rte_pktmbuf_mtod_offset(frame, Ipv4Header*, frame->l2_len);
   auto* header = rte_pktmbuf_mtod_offset(frame, TcpHeader*,
@@ -62,6 +66,7 @@ void FromDeviceOffload(rte_mbuf* frame) {
     }
   } else if (open && ip->protocol == kIpProtocolUdp && l4 + sizeof(UdpHeader) <= bytes) {
     offload.l4_bytes = sizeof(UdpHeader);
+    if (large) offload.segment_bytes = frame->tso_segsz;  // a guest's UFO
   } else {
     return;
   }

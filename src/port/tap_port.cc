@@ -176,7 +176,7 @@ absl::Status TapPort::NegotiateOffloads(int fd) {
     if (ioctl(fd, TUNSETOFFLOAD, static_cast<unsigned long>(offloads)) != 0) continue;
     set_capabilities({.checksum = true,
                       .tcp_segments = (offloads & TUN_F_TSO4) != 0,
-                      .udp_segments = (offloads & kTunUdpSegments) != 0,
+                      .udp_datagrams = (offloads & kTunUdpSegments) != 0,
                       .multi_segment = true});
     return absl::OkStatus();
   }

@@ -143,7 +143,7 @@ bool ApplyToFrame(const VnetHeader& header, rte_mbuf* frame) {
                             .checksum_wanted = needs_checksum,
                             .trusted = true,
                             .l4_protocol = layout.l4_protocol,
-                            .unused = 0});
+                            .udp_datagrams = layout.l4_protocol == kIpProtocolUdp});
   return true;
 }
 

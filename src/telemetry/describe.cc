@@ -41,6 +41,7 @@ AnswerDict Describe(const PortReport& port) {
   AnswerDict answer;
   answer.Add("name", settings.name).Add("role", ToString(settings.role)).Add("driver", port.driver);
   AddState(answer, port.state.up, port.state.why_down);
+  if (!port.state.peer.empty()) answer.Add("peer", port.state.peer);
   answer.Add("mac", settings.router_mac.ToString())
       .Add("mtu_bytes", uint64_t{settings.mtu_bytes})
       .Add("vlan_id", uint64_t{settings.vlan_id})

@@ -49,7 +49,7 @@ Offload OffloadFor(size_t bytes) {
           .checksum_wanted = true,
           .trusted = true,
           .l4_protocol = kIpProtocolTcp,
-          .unused = 0};
+          .udp_datagrams = false};
 }
 
 // A pool as a worker's: with a cache for its lcore, unlike TestPool().

@@ -37,7 +37,7 @@ class Conservation : public NodeTest {
     node.context.limits = {.arp = Rate::Unlimited(), .icmp_errors = Rate::Unlimited()};
     const PortCapabilities able = {.checksum = true,
                                    .tcp_segments = true,
-                                   .udp_segments = true,
+                                   .udp_datagrams = true,
                                    .vlan_insert = true,
                                    .multi_segment = true};
     node.AddPod("able", "02:00:00:00:0c:0c"_mac, "10.244.1.60"_ip, able);
@@ -152,7 +152,8 @@ class Conservation : public NodeTest {
                          .l4_bytes = static_cast<uint8_t>(is_tcp ? 20 : 8),
                          .checksum_wanted = !chance.OneIn(8),
                          .trusted = chance.OneIn(2),
-                         .l4_protocol = is_tcp ? kIpProtocolTcp : kIpProtocolUdp};
+                         .l4_protocol = is_tcp ? kIpProtocolTcp : kIpProtocolUdp,
+                         .udp_datagrams = chance.OneIn(2)};
       if (chance.OneIn(6)) offload.l3_bytes = chance.Byte();
       if (chance.OneIn(6)) offload.l4_bytes = chance.Byte();
       if (offload.segment_bytes != 0) offload.checksum_wanted = true;

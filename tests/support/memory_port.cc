@@ -103,7 +103,9 @@ void MemoryPort::CheckCapable(const rte_mbuf* frame, const std::optional<Offload
     EXPECT_TRUE(can.checksum) << name << " fills in no checksum";
   }
   if (offload->segment_bytes == 0) return;
-  const bool cuts = offload->l4_protocol == kIpProtocolUdp ? can.udp_segments : can.tcp_segments;
+  const bool udp = offload->l4_protocol == kIpProtocolUdp;
+  const bool cuts_udp = offload->udp_datagrams ? can.udp_datagrams : can.udp_fragments;
+  const bool cuts = udp ? cuts_udp : can.tcp_segments;
   EXPECT_TRUE(cuts) << name << " cuts no segments of protocol " << int{offload->l4_protocol};
 }
 

@@ -27,7 +27,9 @@ struct Offload {
   // The checksum of the payload need not be verified by a receiver on this machine.
   bool trusted;
   uint8_t l4_protocol;  // kIpProtocolTcp or kIpProtocolUdp
-  uint8_t unused;
+  // UDP: each segment is to be a datagram of its own (USO). Else they are to be the IP fragments of
+  // one datagram, whose header counts as payload of the first (UFO).
+  bool udp_datagrams;
 };
 static_assert(sizeof(Offload) == 8);
 

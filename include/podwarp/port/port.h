@@ -46,7 +46,8 @@ struct PortSettings {
 struct alignas(8) PortCapabilities {
   bool checksum = false;       // fills in a wanted TCP or UDP checksum
   bool tcp_segments = false;   // cuts, or passes on whole, a TCP/IPv4 segment of up to 64 KiB
-  bool udp_segments = false;   // the same for UDP (UFO or USO)
+  bool udp_datagrams = false;  // the same for UDP that is to become datagrams (USO)
+  bool udp_fragments = false;  // and for UDP that is to become IP fragments (UFO)
   bool vlan_insert = false;    // puts the tag in mbuf::vlan_tci into the frame
   bool multi_segment = false;  // takes frames of several mbufs
 };

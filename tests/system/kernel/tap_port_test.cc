@@ -181,7 +181,7 @@ s.send(b''.join(bytes([i]) * 1000 for i in range(10)))
 ")")));
   EXPECT_EQ(receiver.Wait().exit_code, 0) << receiver.Wait().output;
   bridge.Stop();
-  if (port_a->capabilities().udp_segments) {
+  if (port_a->capabilities().udp_datagrams) {
     EXPECT_EQ(bridge.cut_udp(), 1u);
   }
 }

@@ -62,6 +62,7 @@ struct Spec {
   size_t tcp_options = 12;
   uint8_t tcp_flags = 0x10;  // ACK
   size_t padding = 0;
+  bool udp_datagrams = false;
 };
 
 Offload OffloadOfSpec(const Spec& spec) {
@@ -72,6 +73,7 @@ Offload OffloadOfSpec(const Spec& spec) {
       static_cast<uint8_t>(spec.protocol == kIpProtocolTcp ? 20 + spec.tcp_options : 8);
   offload.checksum_wanted = true;
   offload.l4_protocol = spec.protocol;
+  offload.udp_datagrams = spec.udp_datagrams;
   return offload;
 }
 
@@ -244,7 +246,7 @@ TEST_F(FinishOffloadTest, UdpChecksumOfZeroIsSentAsAllOnes) {
 TEST_F(FinishOffloadTest, LeavesToThePortWhatItCanDo) {
   const PortCapabilities port = {.checksum = true,
                                  .tcp_segments = true,
-                                 .udp_segments = true,
+                                 .udp_datagrams = true,
                                  .vlan_insert = true,
                                  .multi_segment = true};
   const Spec spec = {.payload_bytes = 30000, .segment_bytes = 1448};
@@ -382,6 +384,52 @@ TEST_F(FinishOffloadTest, CutsUdpIntoFragmentsOfOneDatagram) {
     EXPECT_TRUE(L4ChecksumIsRight(together));
     Put16(&together, 40, At16(whole, 40));
     EXPECT_EQ(together, whole);
+  }
+}
+
+// --- UDP datagrams ---
+
+TEST_F(FinishOffloadTest, CutsUdpIntoDatagrams) {
+  const Spec spec = {.protocol = kIpProtocolUdp,
+                     .payload_bytes = 3001,
+                     .segment_bytes = 1000,
+                     .udp_datagrams = true};
+  const Bytes whole = MakeFrame(spec);
+  const Result result = Finish(MakeMbufs(spec, 300, 1111), {});
+  ASSERT_EQ(result.verdict, OffloadVerdict::kReplaced);
+  ASSERT_EQ(result.frames.size(), 4u);
+  Bytes payload;
+  for (size_t i = 0; i < 4; ++i) {
+    const Bytes& piece = result.frames[i];
+    ASSERT_EQ(piece.size(), 42u + (i < 3 ? 1000 : 1));
+    EXPECT_EQ(At16(piece, 16), piece.size() - 14);
+    EXPECT_EQ(At16(piece, 18), static_cast<uint16_t>(At16(whole, 18) + i));
+    EXPECT_EQ(At16(piece, 20), At16(whole, 20));
+    EXPECT_EQ(At16(piece, 38), piece.size() - 34);
+    EXPECT_TRUE(IpChecksumIsRight(piece));
+    EXPECT_TRUE(L4ChecksumIsRight(piece));
+    EXPECT_FALSE(result.has_offload(i));
+    payload.insert(payload.end(), piece.begin() + 42, piece.end());
+  }
+  EXPECT_EQ(payload, Bytes(whole.begin() + 42, whole.end()));
+}
+
+TEST_F(FinishOffloadTest, LeavesUdpToAPortThatCutsItsKind) {
+  for (const bool datagrams : {false, true}) {
+    const Spec spec = {.protocol = kIpProtocolUdp,
+                       .payload_bytes = 5000,
+                       .segment_bytes = 1000,
+                       .udp_datagrams = datagrams};
+    const PortCapabilities same = {.checksum = true,
+                                   .udp_datagrams = datagrams,
+                                   .udp_fragments = !datagrams,
+                                   .multi_segment = true};
+    EXPECT_EQ(Finish(MakeMbufs(spec), same).verdict, OffloadVerdict::kInPlace);
+    const PortCapabilities other = {.checksum = true,
+                                    .udp_datagrams = !datagrams,
+                                    .udp_fragments = datagrams,
+                                    .multi_segment = true};
+    EXPECT_EQ(Finish(MakeMbufs(spec), other).verdict, OffloadVerdict::kReplaced);
   }
 }
 
