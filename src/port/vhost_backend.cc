@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "platform/shared_memory_fault.h"
 
 namespace podwarp {
 namespace {
@@ -36,6 +37,11 @@ constexpr milliseconds kLongestPause(1000);
 constexpr uint64_t kFlags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
 
 std::atomic<VhostBackend*> the_backend{nullptr};
+// librte_vhost touches guests' memory on threads of its own as well. What comes of that shows when
+// the worker does.
+std::atomic<bool> ignored;
+void GuardThisThread() { static thread_local SharedMemoryScope scope(&ignored); }
+
 // By librte_vhost's number. Only its callbacks use it, and the keeper after unregistering.
 std::array<std::atomic<VhostDevice*>, RTE_MAX_VHOST_DEVICE> devices;
 
@@ -69,6 +75,7 @@ VhostBackend::VhostBackend(const Rcu* rcu, std::function<void()> on_change)
   // It writes a line for every fault of a peer, as many as the peer likes. What it has to say about
   // a port, State() says.
   if (!VLOG_IS_ON(1)) rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG);
+  SurviveSharedMemoryFaults();
   keeper_ = std::thread([this] { Keep(); });
 }
 
@@ -258,10 +265,12 @@ VhostDevice* VhostBackend::Find(std::string_view path) {
 int VhostBackend::NewConnection(int handle) {
   static constexpr rte_vhost_user_extern_ops kObserver = {.pre_msg_handle = BeforeMessage,
                                                           .post_msg_handle = AfterMessage};
+  GuardThisThread();
   char path[PATH_MAX];
   if (rte_vhost_get_ifname(handle, path, sizeof(path)) != 0) return -1;
   VhostDevice* device = the_backend.load()->Find(path);
   if (device == nullptr || !device->OnConnected(handle)) return -1;
+  LimitWaiting(path);
   devices[static_cast<size_t>(handle)].store(device, std::memory_order_release);
   return rte_vhost_extern_callback_register(handle, &kObserver, nullptr);
 }

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "platform/shared_memory_fault.h"
 #include "port/vhost_message.h"
 
 namespace podwarp {
@@ -22,6 +23,7 @@ namespace {
 // Feature bits: Virtio 1.2, 5.1.3 and 6. (<linux/virtio_net.h> is no C++ in Debian 12.)
 constexpr int kGuestChecksum = 1;
 constexpr int kGuestTso4 = 7;
+constexpr int kGuestUfo = 10;
 constexpr int kMergeableBuffers = 15;
 constexpr int kPackedRings = 34;
 
@@ -33,6 +35,7 @@ PortCapabilities CapabilitiesOf(uint64_t features) {
   const bool checksum = Has(features, kGuestChecksum);
   return {.checksum = checksum,
           .tcp_segments = checksum && Has(features, kGuestTso4),
+          .udp_fragments = checksum && Has(features, kGuestUfo),
           .multi_segment = true};
 }
 
@@ -84,6 +87,7 @@ bool VhostDevice::Rest(uint16_t queue) {
   // Without a guest nothing comes; a change of that calls for attention.
   if (device == kNoHandle || !CanReceive(queue)) return true;
   if (!queues_[queue].has_kick.load(std::memory_order_relaxed)) return false;
+  const SharedMemoryScope scope(&memory_lost_);
   if (rte_vhost_enable_guest_notification(device, ReceiveRing(queue), 1) != 0) return false;
   // The guest must see this before the ring is looked at for the last time (Virtio 1.2, 2.7.10).
   rte_smp_mb();
@@ -95,6 +99,7 @@ void VhostDevice::Wake(uint16_t queue) {
   epoll_wait(queues_[queue].epoll_fd, ignored, 2, 0);  // takes the edges
   const int device = handle();
   if (device == kNoHandle || !CanReceive(queue)) return;
+  const SharedMemoryScope scope(&memory_lost_);
   rte_vhost_enable_guest_notification(device, ReceiveRing(queue), 0);
 }
 
@@ -253,7 +258,10 @@ PortState VhostDevice::State() const {
   const std::lock_guard lock(mutex_);
   const bool is_ready = handle() != kNoHandle;
   PortState state{.peer = is_ready ? DescribePeer() : ""};
-  if (is_ready && transmit_queues() > 0) {
+  if (memory_lost_.load(std::memory_order_relaxed)) {
+    state.why_down = absl::StrCat("the guest on ", socket_, " took away memory that it had shared");
+    state.is_gone = true;
+  } else if (is_ready && transmit_queues() > 0) {
     state.up = true;
   } else if (is_connected()) {
     state.why_down = WhyNotReady();

@@ -52,6 +52,8 @@ class VhostDevice {
   bool CanReceive(uint16_t queue) const {
     return queues_[queue].is_enabled.load(std::memory_order_relaxed);
   }
+  // To be set if guest memory turned out to be gone: see SharedMemoryScope.
+  std::atomic<bool>* memory_lost() { return &memory_lost_; }
   // As Port has them.
   bool Rest(uint16_t queue);
   void Wake(uint16_t queue);
@@ -111,6 +113,7 @@ class VhostDevice {
 
   std::atomic<int> handle_{kNoHandle};
   std::atomic<uint16_t> transmit_queues_{0};
+  std::atomic<bool> memory_lost_{false};
   std::array<Queue, kMaxVhostQueuePairs> queues_;
   int attention_fd_ = -1;  // in every queue's epoll set
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "platform/shared_memory_fault.h"
 #include "podwarp/port/offload.h"
 #include "port/ethdev_offload.h"
 
@@ -40,6 +41,7 @@ uint16_t VhostPort::Receive(uint16_t queue, rte_mbuf** frames, uint16_t capacity
   const int handle = device_->handle();
   if (handle == VhostDevice::kNoHandle || !device_->CanReceive(queue)) return 0;
   const auto ring = static_cast<uint16_t>(2 * queue + 1);
+  const SharedMemoryScope scope(device_->memory_lost());
   uint16_t count = 0;
   uint16_t wanted;
   uint16_t taken;
@@ -60,6 +62,7 @@ uint16_t VhostPort::Transmit(uint16_t worker, rte_mbuf** frames, uint16_t count)
   for (uint16_t i = 0; i < count; ++i) {
     if (HasOffload(frames[i])) ToDeviceOffload(frames[i]);
   }
+  const SharedMemoryScope scope(device_->memory_lost());
   uint16_t sent = 0;
   uint16_t wanted;
   uint16_t taken;

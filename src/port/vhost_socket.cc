@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace podwarp {
@@ -57,6 +58,14 @@ absl::Status RemoveStale(const std::string& path) {
   return absl::OkStatus();
 }
 
+// Whether this end, or the other, of the descriptor's connection is a socket with this path.
+bool IsBoundTo(int fd, int (*name_of)(int, sockaddr*, socklen_t*), const std::string& path) {
+  sockaddr_un address = {};
+  socklen_t length = sizeof(address) - 1;
+  return name_of(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+         address.sun_family == AF_UNIX && path == address.sun_path;
+}
+
 }  // namespace
 
 std::optional<FileIdentity> IdentityOf(const std::string& path) {
@@ -98,6 +107,18 @@ absl::Status SetSocketRights(const VhostSocketSettings& settings) {
     return absl::ErrnoToStatus(errno, absl::StrCat("can't set the rights of ", settings.path));
   }
   return absl::OkStatus();
+}
+
+void LimitWaiting(const std::string& path) {
+  constexpr timeval kLimit = {.tv_sec = 0, .tv_usec = 100'000};
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    int fd;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &fd)) continue;
+    if (!IsBoundTo(fd, getsockname, path) && !IsBoundTo(fd, getpeername, path)) continue;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kLimit, sizeof(kLimit));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kLimit, sizeof(kLimit));
+  }
 }
 
 std::string WhyNotConnected(const std::string& path) {

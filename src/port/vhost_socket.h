@@ -44,6 +44,12 @@ absl::Status MakeWayForServer(const VhostSocketSettings& settings);
 // Gives a bound socket its group and rights. Errors: NotFound (group), PermissionDenied.
 absl::Status SetSocketRights(const VhostSocketSettings& settings);
 
+// Has whoever reads from or writes to a connection of the socket fail after a tenth of a second
+// instead of waiting on. librte_vhost serves all peers on one thread, and blocks: one that sends
+// half a message would hold up all others. It doesn't tell its descriptors, so all of the process
+// are looked through.
+void LimitWaiting(const std::string& path);
+
 // Why connecting to the socket just failed, as one sentence.
 std::string WhyNotConnected(const std::string& path);
 
