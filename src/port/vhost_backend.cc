@@ -23,6 +23,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "platform/shared_memory_fault.h"
+#include "port/vhost_doorbell.h"
 
 namespace podwarp {
 namespace {
@@ -159,6 +160,11 @@ void VhostBackend::Keep() {
       next = std::min(next, entry.next_look);
       ++i;
     }
+    if (std::exchange(has_new_server_, false)) {
+      lock.unlock();
+      RingVhostDoorbell();
+      lock.lock();
+    }
     wake_.wait_until(lock, next, [this] { return is_woken_ || is_stopping_; });
   }
 }
@@ -185,6 +191,7 @@ void VhostBackend::ServeServer(Entry& entry) {
   if (status.ok()) status = SetSocketRights(entry.settings);
   if (!status.ok() && entry.is_registered) Unregister(entry);
   entry.file = IdentityOf(entry.settings.path);
+  has_new_server_ |= entry.is_registered;
   device.SetSocketTrouble(std::string(status.message()));
 }
 

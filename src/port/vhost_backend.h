@@ -84,6 +84,7 @@ class VhostBackend {
   std::vector<std::unique_ptr<Entry>> entries_;  // changed under mutex_, removed by the keeper
   bool is_stopping_ = false;
   bool is_woken_ = false;
+  bool has_new_server_ = false;  // the keeper's own: librte_vhost doesn't know it yet
   std::thread keeper_;
 };
 
