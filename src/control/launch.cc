@@ -10,6 +10,7 @@
 
 #include "platform/host_interface.h"
 #include "platform/pod_interface.h"
+#include "port/vhost_limits.h"
 
 namespace podwarp {
 namespace {
@@ -55,8 +56,13 @@ EalOptions Launch::eal_options() const {
   for (const UplinkConfig& uplink : config_.uplinks) {
     if (!uplink.pci_address.empty()) options.pci_addresses.push_back(uplink.pci_address);
   }
+  uint32_t queue_pairs = 0;
+  for (const PodConfig& pod : config_.pods) {
+    if (const auto* port = std::get_if<VhostUserPortConfig>(&pod.port)) queue_pairs += port->queues;
+  }
   const auto buffers_mb = static_cast<uint32_t>(MemoryNeeded() >> 20);
-  options.memory_mb = std::max(config_.hugepage_memory_mb, buffers_mb + kOtherMemoryMb);
+  const uint32_t vhost_mb = queue_pairs * kVhostQueuePairKib >> 10;
+  options.memory_mb = std::max(config_.hugepage_memory_mb, buffers_mb + vhost_mb + kOtherMemoryMb);
   return options;
 }
 

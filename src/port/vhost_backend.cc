@@ -18,12 +18,12 @@
 #include <array>
 #include <atomic>
 #include <climits>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "platform/shared_memory_fault.h"
 #include "port/vhost_doorbell.h"
+#include "port/vhost_message.h"
 
 namespace podwarp {
 namespace {
@@ -50,20 +50,22 @@ VhostDevice* DeviceOf(int handle) {
   return devices[static_cast<size_t>(handle)].load(std::memory_order_acquire);
 }
 
-// The message begins with its number, in host order.
-uint32_t RequestOf(const void* message) {
-  uint32_t request;
-  std::memcpy(&request, message, sizeof(request));
-  return request;
-}
-
 rte_vhost_msg_result BeforeMessage(int handle, void* message) {
-  if (VhostDevice* device = DeviceOf(handle)) device->OnMessage(handle, RequestOf(message));
+  const uint32_t request = VhostRequestOf(message);
+  if (VhostDevice* device = DeviceOf(handle)) device->OnMessage(handle, request);
+  if (request == kVhostSetRingSize) {
+    const VhostRingSize size = VhostRingSizeOf(message);
+    if (size.ring >= 2 * kMaxVhostQueuePairs || size.entries > kMaxVhostRingEntries) {
+      return RTE_VHOST_MSG_RESULT_ERR;
+    }
+  }
   return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
 rte_vhost_msg_result AfterMessage(int handle, void* message) {
-  if (VhostDevice* device = DeviceOf(handle)) device->OnMessageDone(handle, RequestOf(message));
+  if (VhostDevice* device = DeviceOf(handle)) {
+    device->OnMessageDone(handle, VhostRequestOf(message));
+  }
   return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 

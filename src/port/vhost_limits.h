@@ -16,4 +16,11 @@ constexpr unsigned VhostPlaces(bool is_server) { return is_server ? 2 : 1; }
 // A guest may have more queue pairs; podwarp never uses them.
 inline constexpr uint16_t kMaxVhostQueuePairs = 16;
 
+// Entries of a ring. librte_vhost would take 32,768 of each of 256 rings, and 50 bytes of DPDK's
+// memory for each entry: one guest could take what others need.
+inline constexpr uint32_t kMaxVhostRingEntries = 4096;
+
+// DPDK's memory for a queue pair with rings of 1,024 entries, beside the frames' buffers.
+inline constexpr unsigned kVhostQueuePairKib = 160;
+
 }  // namespace podwarp

@@ -1,9 +1,11 @@
 #include "port/vhost_message.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "port/vhost_limits.h"
 
 namespace podwarp {
 namespace {
@@ -21,7 +23,7 @@ constexpr Message kMessages[] = {
     {kVhostSetMemoryTable, "SET_MEM_TABLE"},
     {6, "SET_LOG_BASE"},
     {7, "SET_LOG_FD"},
-    {8, "SET_VRING_NUM"},
+    {kVhostSetRingSize, "SET_VRING_NUM"},
     {9, "SET_VRING_ADDR"},
     {10, "SET_VRING_BASE"},
     {11, "GET_VRING_BASE"},
@@ -52,6 +54,19 @@ std::string VhostMessageName(uint32_t request) {
   return found == std::end(kMessages) ? absl::StrCat("message ", request) : found->name;
 }
 
+uint32_t VhostRequestOf(const void* message) {
+  uint32_t request;
+  std::memcpy(&request, message, sizeof(request));
+  return request;
+}
+
+VhostRingSize VhostRingSizeOf(const void* message) {
+  constexpr size_t kHeaderBytes = 12;
+  VhostRingSize size;
+  std::memcpy(&size, static_cast<const char*>(message) + kHeaderBytes, sizeof(size));
+  return size;
+}
+
 std::string WhyRefused(uint32_t request) {
   if (request == kVhostSetMemoryTable) {
     return "the guest's memory can't be mapped: its side must share it (QEMU: -object "
@@ -59,6 +74,11 @@ std::string WhyRefused(uint32_t request) {
   }
   if (request == kVhostSetFeatures) {
     return "the guest's side wants features that were not offered";
+  }
+  if (request == kVhostSetRingSize) {
+    return absl::StrCat("the guest's rings are too large or too many: at most ",
+                        kMaxVhostRingEntries, " entries, and ", kMaxVhostQueuePairs,
+                        " queue pairs");
   }
   return absl::StrCat("the guest's side sent a ", VhostMessageName(request),
                       " that can't be followed");

@@ -91,6 +91,21 @@ INSTANTIATE_TEST_SUITE_P(
                    "host_port.interface (line 8); each needs one of its own",
                    "15: pods[5].port.vhost_user.socket: /run/s is taken by "
                    "pods[4].port.vhost_user.socket (line 14); each needs one of its own"}},
+        FaultCase{"VhostUserLimit",
+                  [] {
+                    std::string pods = "pods:\n";
+                    for (int i = 0; i < 503; ++i) {
+                      const std::string number = std::to_string(i);
+                      pods +=
+                          PodWithPort("p" + number,
+                                      "10.244." + std::to_string(2 + i / 200) + "." +
+                                          std::to_string(1 + i % 200),
+                                      "{vhost_user: {mode: server, socket: /run/" + number + "}}");
+                    }
+                    return pods;
+                  }(),
+                  {"505: pods[500].port.vhost_user: pod default/p500 has one vhost-user port too "
+                   "many: there can be 1000 in client mode, or half as many in server mode"}},
         FaultCase{"Cores",
                   "workers:\n  cores: [1, 2,\n   1]\n",
                   {"6: workers.cores[2]: core 1 is taken by workers.cores[0] (line 5); each needs "

@@ -187,6 +187,23 @@ INSTANTIATE_TEST_SUITE_P(
                    "10: pods[5].port.vhost_user.socket: is missing",
                    "11: pods[6].port: has tap and vdev; keep one",
                    "12: pods[7].port: needs one of tap, vhost_user, vdev"}},
+        FaultCase{"VhostUserKeys",
+                  "pods:\n" +
+                      PodWithPort("a", "10.244.1.10",
+                                  "{vhost_user: {socket: /s, queues: 17, mode: server, "
+                                  "socket_mode: 8, group: -x}}") +
+                      PodWithPort("b", "10.244.1.11", "{vhost_user: {socket: /t, group: g}}") +
+                      PodWithPort("c", "10.244.1.12",
+                                  "{vhost_user: {socket: /u, socket_mode: 0660, mode: client}}"),
+                  {"5: pods[0].port.vhost_user.queues: '17' is not a whole number from 1 to 16",
+                   "5: pods[0].port.vhost_user.socket_mode: '8' is no file's rights (expected "
+                   "three octal digits: 660)",
+                   "5: pods[0].port.vhost_user.group: '-x' can't be a group's name (expected 1 to "
+                   "32 of a-z, A-Z, 0-9, '.', '_', '-')",
+                   "6: pods[1].port.vhost_user.group: is for mode: server only; in client mode the "
+                   "peer makes the socket",
+                   "7: pods[2].port.vhost_user.socket_mode: is for mode: server only; in client "
+                   "mode the peer makes the socket"}},
         FaultCase{"Rest",
                   "workers: {cores: [1024]}\n"
                   "idle:\n  mode: lazy\n  max_sleep: 500\n"

@@ -142,7 +142,11 @@ TEST(Config, YamlKeepsNamesThatLookLikeOtherThings) {
     pod.addresses = {Ipv4Address(10, 244, 1, last++)};
     pod.port = TapPortConfig{.interface = "a#b", .netns = std::string("/run/x: {y}/") + name};
   }
-  config->pods[1].port = VhostUserPortConfig{.socket = "/run/a'\"b", .server = true};
+  config->pods[1].port = VhostUserPortConfig{.socket = "/run/a'\"b",
+                                             .server = true,
+                                             .queues = 4,
+                                             .socket_mode = uint16_t{0660},
+                                             .group = "0"};
   const absl::StatusOr<Config> again = Parse(ToYaml(*config));
   ASSERT_TRUE(again.ok()) << again.status().message() << "\n" << ToYaml(*config);
   EXPECT_EQ(*again, *config) << ToYaml(*config);
