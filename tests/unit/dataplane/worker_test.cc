@@ -64,6 +64,7 @@ class ReadyPort : public MemoryPort {
   }
   uint64_t times_asked() const { return times_asked_; }
 
+  ReceiveMode receive_mode() const override { return ReceiveMode::kReadable; }
   int ReadinessFd(uint16_t) const override { return fd_; }
   uint16_t Receive(uint16_t queue, rte_mbuf** frames, uint16_t capacity) override {
     ++times_asked_;
