@@ -183,7 +183,8 @@ void VhostBackend::ServeServer(Entry& entry) {
   entry.next_look = Clock::now() + kLookAtFile;
   VhostDevice& device = *entry.device;
   if (entry.is_registered) {
-    if (device.is_connected() || IdentityOf(entry.settings.path) == entry.file) return;
+    const bool is_there = entry.file.has_value() && IdentityOf(entry.settings.path) == entry.file;
+    if (device.is_connected() || is_there) return;
     Unregister(entry);  // somebody removed the file, so that nobody can connect any more
   }
   absl::Status status = MakeWayForServer(entry.settings);

@@ -200,8 +200,10 @@ void VhostDevice::OnMessageDone(int handle, uint32_t request) {
     has_features_ |= request == kVhostSetFeatures;
     has_memory_ |= request == kVhostSetMemoryTable;
   }
-  // librte_vhost brings the announcement as the next frame of a queue, which may be at rest.
-  if (request == kVhostSendRarp) CallForAttention();
+  // While it handled the message the rings were locked, and a worker that looked into them for the
+  // last time before it laid them to rest saw nothing. And it may have a frame of its own for us:
+  // the RARP of a guest that has moved.
+  CallForAttention();
 }
 
 void VhostDevice::OnUnregistered() {

@@ -34,7 +34,7 @@ constexpr Message kMessages[] = {
     {16, "SET_PROTOCOL_FEATURES"},
     {17, "GET_QUEUE_NUM"},
     {18, "SET_VRING_ENABLE"},
-    {kVhostSendRarp, "SEND_RARP"},
+    {19, "SEND_RARP"},
     {20, "NET_SET_MTU"},
     {21, "SET_BACKEND_REQ_FD"},
     {22, "IOTLB_MSG"},

@@ -11,7 +11,6 @@ namespace podwarp {
 inline constexpr uint32_t kVhostSetFeatures = 2;
 inline constexpr uint32_t kVhostSetMemoryTable = 5;
 inline constexpr uint32_t kVhostSetRingSize = 8;
-inline constexpr uint32_t kVhostSendRarp = 19;
 
 // "SET_VRING_ADDR", or "message 99".
 std::string VhostMessageName(uint32_t request);

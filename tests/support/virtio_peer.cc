@@ -153,7 +153,7 @@ absl::Status VirtioPeer::Start(Rings rings) {
   return status;
 }
 
-absl::Status VirtioPeer::ShareMemory() {
+absl::Status VirtioPeer::ShareMemory(uint16_t plugged) {
   VhostUserMemory table{};
   const auto user = reinterpret_cast<uint64_t>(memory_->data());
   std::vector<int> descriptors;
@@ -162,6 +162,14 @@ absl::Status VirtioPeer::ShareMemory() {
                                      .bytes = region.bytes,
                                      .user_address = user + region.offset,
                                      .mapping_offset = region.offset};
+    descriptors.push_back(memory_->fd());
+  }
+  const uint64_t end = uint64_t{1} << 40;
+  for (uint16_t i = 0; i < plugged; ++i) {
+    VhostUserRegion alias = table.region[0];
+    alias.guest_address = end + i * alias.bytes;
+    alias.user_address = end + i * alias.bytes;
+    table.region[table.regions++] = alias;
     descriptors.push_back(memory_->fd());
   }
   const size_t bytes = offsetof(VhostUserMemory, region) + table.regions * sizeof(VhostUserRegion);

@@ -80,6 +80,10 @@ class VirtioPeer {
   absl::Status Stop();
   absl::Status Start(Rings rings = Rings::kReset);
 
+  // Shares the memory again, with `plugged` more regions (at most 7) that alias the first: what
+  // happens when memory is plugged into a running guest, or pulled out again.
+  absl::Status ShareMemory(uint16_t plugged = 0);
+
   uint64_t features() const { return features_; }  // as negotiated last
   uint64_t protocol_features() const { return protocol_features_; }
 
@@ -108,7 +112,6 @@ class VirtioPeer {
   absl::Status Begin(absl::StatusOr<UnixStream> stream, Rings rings);
   absl::Status Negotiate();
   absl::Status NegotiateProtocol();
-  absl::Status ShareMemory();
   absl::Status SetUpRing(uint16_t index);
   absl::Status SetStatus(uint8_t status);
   void MakeRings();

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <thread>
 #include <tuple>
 
 #include "support/literals.h"
@@ -151,6 +153,48 @@ TEST_P(VhostPortTest, SpreadsWorkersOverTheGuestsQueues) {
     EXPECT_THAT(Receive(*port_, queue), SizeIs(queue + 1u));
   }
   EXPECT_THAT(port_->State().peer, HasSubstr("3 of 3 queue pairs"));
+}
+
+TEST_P(VhostPortTest, LetsWorkersShareAQueue) {
+  constexpr size_t kEach = 1000;
+  Open(/*queues=*/1, /*workers=*/2);
+  const auto transmit = [&](uint16_t worker) {
+    for (size_t sent = 0; sent < kEach;) {
+      std::vector<MbufPtr> out = ToGuest(std::min<size_t>(10, kEach - sent));
+      const size_t count = out.size();
+      Transmit(*port_, out, worker);
+      sent += count - out.size();
+    }
+  };
+  std::thread first(transmit, 0), second(transmit, 1);
+  size_t received = 0;
+  EXPECT_TRUE(Eventually([&] { return (received += peer_->Receive(0).size()) >= 2 * kEach; }));
+  first.join();
+  second.join();
+  EXPECT_EQ(received + peer_->Receive(0).size(), 2 * kEach);
+}
+
+TEST_P(VhostPortTest, ForwardsOnWhileMemoryIsPluggedInAndOut) {
+  Open();
+  for (uint16_t i = 0; i < 10; ++i) {
+    ASSERT_TRUE(peer_->ShareMemory(/*plugged=*/i % 4).ok());
+    ASSERT_EQ(peer_->Send(0, FromGuest(2)), 2u);
+    // librte_vhost answers before it unlocks the rings, and nobody waits for that.
+    size_t received = 0;
+    EXPECT_TRUE(Eventually([&] { return (received += Receive(*port_).size()) == 2; }));
+    std::vector<MbufPtr> out = ToGuest(2);
+    Transmit(*port_, out);
+    EXPECT_THAT(peer_->Receive(0), SizeIs(2));
+  }
+}
+
+TEST_P(VhostPortTest, WakesAWorkerAfterEachMessage) {
+  Open();
+  port_->Wake(0);
+  ASSERT_TRUE(port_->Rest(0));
+  ASSERT_FALSE(IsReadable(*port_, 0));
+  ASSERT_TRUE(peer_->ShareMemory(1).ok());
+  EXPECT_TRUE(IsReadable(*port_, 0, 10'000));
 }
 
 TEST_P(VhostPortTest, ServesTheGuestAgainAfterItStopped) {
