@@ -32,6 +32,10 @@ class Result(unittest.TestResult):
 
     number = 0
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._failed_in_parts: set[str] = set()
+
     def addSuccess(self, test: unittest.TestCase) -> None:
         self._tell("ok", test)
 
@@ -47,12 +51,30 @@ class Result(unittest.TestResult):
         super().addError(test, err)  # type: ignore[arg-type]
         self._tell_failure(test, self.errors[-1][1])
 
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: object) -> None:
+        """A case counts once, however many of its parts fail."""
+        super().addSubTest(test, subtest, err)  # type: ignore[arg-type]
+        if err is not None:
+            is_failure = issubclass(err[0], test.failureException)  # type: ignore[index]
+            words = (self.failures if is_failure else self.errors)[-1][1]
+            self._explain(f"{subtest.id()}\n{words}")
+            self._failed_in_parts.add(test.id())
+
+    def stopTest(self, test: unittest.TestCase) -> None:
+        super().stopTest(test)
+        if test.id() in self._failed_in_parts:
+            self._tell("not ok", test)
+
     def _tell_failure(self, test: unittest.TestCase, words: str) -> None:
+        self._failed_in_parts.discard(test.id())
+        self._tell("not ok", test)
+        self._explain(words)
+
+    def _explain(self, words: str) -> None:
         for bed in live_beds:
             for name, log in bed.logs().items():
                 last = "\n".join(log.splitlines()[-LOG_LINES:])
                 words += f"\n{name} wrote:\n{last}"
-        self._tell("not ok", test)
         print("\n".join(f"# {line}" for line in words.splitlines()), flush=True)
 
     def _tell(self, verdict: str, test: unittest.TestCase, remark: str = "") -> None:
