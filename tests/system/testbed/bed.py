@@ -38,6 +38,10 @@ class Pod:
     def ping(self, target: str, *options: str, count: int = 1) -> Ping:
         return ping(self.namespace, target, *options, count=count)
 
+    def flood(self, target: str, *options: str, count: int) -> Ping:
+        """Pings as fast as answers come: many frames, but few on the way, so that none need be lost."""
+        return self.ping(target, "-f", "-i", "0", "-q", *options, count=count)
+
     def reaches(self, target: str) -> bool:
         """At once: for those who ask again."""
         return self.ping(target, "-W", "0.2").ok

@@ -16,6 +16,12 @@ def new_drops(node: Node, before: dict[str, int]) -> dict[str, int]:
     return {name: n - before[name] for name, n in now.items() if n > before[name]}
 
 
+def pods(node: Node) -> dict[str, Entry]:
+    """What is known about each pod, by name without the namespace, in which they all are."""
+    entries = node.podwarp.telemetry.entries("/podwarp/pods")
+    return {entry["name"].removeprefix("default/"): entry for entry in entries}
+
+
 def addresses(node: Node) -> list[Entry]:
     """Who has which address, and what ARP is answered."""
     return node.podwarp.telemetry.entries("/podwarp/arp")

@@ -12,7 +12,7 @@ import struct
 
 _VERSION, _REPLY = 1, 4  # of the flags
 _VIRTIO_F_VERSION_1 = 1 << 32
-_NO_DESCRIPTOR = 1 << 8  # nobody is kicked or called: the queue is polled
+_NO_DESCRIPTOR = 1 << 8  # nobody is called: the peer would poll
 _QUEUES = 2
 _ENTRIES = 64
 _QUEUE_BYTES = 4096  # a page: 16 * 64 of descriptors, 6 + 2 * 64 available, 6 + 8 * 64 used
@@ -32,11 +32,20 @@ class _Request(enum.IntEnum):
     SET_VRING_CALL = 13
 
 
+class Memory(enum.Enum):
+    """What a peer does about the memory that the back end needs."""
+
+    SHARED = enum.auto()
+    WITHHELD = enum.auto()  # not told about, and nothing that comes after it: no driver runs
+    UNMAPPABLE = enum.auto()  # told about, but not to be had
+
+
 class LightPeer:
     """Has a queue pair with empty rings. close() ends the connection, as the peer's death would."""
 
-    def __init__(self, path: pathlib.Path) -> None:
-        """Returns when the back end has been told everything. Raises OSError."""
+    def __init__(self, path: pathlib.Path, memory: Memory = Memory.SHARED) -> None:
+        """Returns when the back end has been told everything, and took it. Raises OSError."""
+        self._memory = memory
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(5)
@@ -57,18 +66,21 @@ class LightPeer:
         self._send(_Request.SET_OWNER)
         # Without VHOST_USER_F_PROTOCOL_FEATURES rings start enabled.
         self._send(_Request.SET_FEATURES, struct.pack("=Q", _VIRTIO_F_VERSION_1))
-        self._share_memory()
-        for queue in range(_QUEUES):
-            self._start(queue)
+        if self._memory != Memory.WITHHELD:
+            self._share_memory()
+            for queue in range(_QUEUES):
+                self._start(queue)
         # An answer to this says that all before was taken.
         self._send(_Request.GET_FEATURES)
         self._receive(_Request.GET_FEATURES)
 
     def _share_memory(self) -> None:
         size = _QUEUES * _QUEUE_BYTES
-        memory = os.memfd_create("guest")
+        is_mappable = self._memory != Memory.UNMAPPABLE
+        memory = os.memfd_create("guest") if is_mappable else _event()
         try:
-            os.ftruncate(memory, size)
+            if is_mappable:
+                os.ftruncate(memory, size)
             region = struct.pack("=QQQQ", _MEMORY, size, _MEMORY, 0)
             self._send(_Request.SET_MEM_TABLE, struct.pack("=II", 1, 0) + region, memory)
         finally:
@@ -80,8 +92,11 @@ class LightPeer:
         self._send(_Request.SET_VRING_NUM, struct.pack("=II", queue, _ENTRIES))
         self._send(_Request.SET_VRING_BASE, struct.pack("=II", queue, 0))
         self._send(_Request.SET_VRING_ADDR, struct.pack("=IIQQQQ", queue, 0, *addresses))
-        for request in (_Request.SET_VRING_CALL, _Request.SET_VRING_KICK):
-            self._send(request, struct.pack("=Q", queue | _NO_DESCRIPTOR))
+        self._send(_Request.SET_VRING_CALL, struct.pack("=Q", queue | _NO_DESCRIPTOR))
+        # Without this it could not say when it sends, and would have to be polled.
+        kick = _event()
+        self._send(_Request.SET_VRING_KICK, struct.pack("=Q", queue), kick)
+        os.close(kick)
 
     def _send(self, request: _Request, payload: bytes = b"", *descriptors: int) -> None:
         message = struct.pack("=III", request, _VERSION, len(payload)) + payload
@@ -97,3 +112,7 @@ class LightPeer:
         if (answered, flags, size) != (request, _VERSION | _REPLY, 8):
             raise OSError(f"not a reply to {request.name}: {message.hex()}")
         return int(number)
+
+
+def _event() -> int:
+    return int(os.eventfd(0))  # type: ignore[attr-defined]  # mypy of Debian 12 doesn't know it

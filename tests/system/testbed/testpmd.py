@@ -69,6 +69,14 @@ class Testpmd:
         statistics: Entry = self.telemetry.ask("/ethdev/stats,0")
         return statistics
 
+    def sent(self) -> int:
+        """Frames, since it was started or told to forward in some mode."""
+        return int(self.statistics()["opackets"])
+
+    def received(self) -> int:
+        """As sent()."""
+        return int(self.statistics()["ipackets"])
+
     def is_running(self) -> bool:
         return self.console.is_running()
 
