@@ -9,7 +9,7 @@ from testbed.bed import Node, TestBed
 from testbed.case import BedTest
 from testbed.command import wait_for
 from testbed.counters import drops, new_drops, pods
-from testbed.light_peer import LightPeer, Memory
+from testbed.light_peer import LightPeer, Memory, connect_when_listened
 from testbed.telemetry import Entry
 from testbed.testpmd import Testpmd
 from testbed.unix_socket import leave_stale
@@ -246,15 +246,19 @@ class WhyDown(BedTest):
         self.check_a_good_peer()
 
     def check_a_good_peer(self) -> None:
-        peer = LightPeer(self.server.socket)
+        peer = connect_when_listened(self.server.socket)
         self.addCleanup(peer.close)
         wait_for(lambda: bool(self.state(self.server)["up"]), "the port is up")
         peer.close()
         self.wait_for_reason(self.server, f"nobody is connected to {self.server.socket}")
 
     def test_rights_of_the_socket(self) -> None:
-        of_file = self.with_rights.socket.stat()
-        self.assertEqual(stat.S_IMODE(of_file.st_mode), 0o620)
+        socket = self.with_rights.socket
+        wait_for(
+            lambda: socket.exists() and stat.S_IMODE(socket.stat().st_mode) == 0o620,
+            f"{socket} has its rights",
+        )
+        of_file = socket.stat()
         self.assertEqual(grp.getgrgid(of_file.st_gid).gr_name, "daemon")
         self.assertNotEqual(self.server.socket.stat().st_gid, of_file.st_gid)
 

@@ -10,6 +10,8 @@ import pathlib
 import socket
 import struct
 
+from .command import wait_for
+
 _VERSION, _REPLY = 1, 4  # of the flags
 _VIRTIO_F_VERSION_1 = 1 << 32
 _NO_DESCRIPTOR = 1 << 8  # nobody is called: the peer would poll
@@ -112,6 +114,18 @@ class LightPeer:
         if (answered, flags, size) != (request, _VERSION | _REPLY, 8):
             raise OSError(f"not a reply to {request.name}: {message.hex()}")
         return int(number)
+
+
+def connect_when_listened(path: pathlib.Path) -> LightPeer:
+    """podwarp forwards before it has made all its sockets."""
+
+    def connect() -> LightPeer | None:
+        try:
+            return LightPeer(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+
+    return wait_for(connect, f"somebody listens on {path}")
 
 
 def _event() -> int:
