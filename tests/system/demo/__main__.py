@@ -14,6 +14,7 @@ from demo.screen import Screen
 from demo.steps import STEPS, Failed
 from testbed.bed import TestBed
 from testbed.command import CommandFailed
+from testbed.vhost import CLIENT, SERVER
 
 KIND = "demo"
 
@@ -21,20 +22,24 @@ PICTURE = """
   node-a  02:00:00:00:00:0a                      node-b  02:00:00:00:00:0b
   pods 10.244.1.0/24                             pods 10.244.2.0/24
 
-   a1              a2                             b1              b2
-   10.244.1.10     10.244.1.11                    10.244.2.10     10.244.2.11
-    |               |                              |               |
-   [     podwarp     ]-----------  wire  ----------[     podwarp     ]
+   a1           a2           a3                   b1           b2           b3
+   10.244.1.10  10.244.1.11  10.244.1.12          10.244.2.10  10.244.2.11  10.244.2.12
+    |            |            |                    |            |            |
+   [         podwarp         ]------- wire -------[         podwarp         ]
     |                                              |
    node-a's own kernel, 10.244.1.254              node-b's own kernel, 10.244.2.254
+
+  a1, a2, b1, b2: containers, with an interface of the kernel's
+  a3, b3: DPDK's testpmd behind vhost-user, which answers pings
 """
+VHOST_PODS = {"a": [CLIENT], "b": [SERVER]}
 
 
 def show(binary: str, keep: bool) -> int:
     screen = Screen()
-    screen.title("podwarp: two nodes on this machine, two pods on each")
+    screen.title("podwarp: two nodes on this machine, three pods on each")
     screen.text(PICTURE)
-    bed = TestBed(binary, kind=KIND)
+    bed = TestBed(binary, kind=KIND, vhost_pods=VHOST_PODS)
     failed = 0
     with contextlib.ExitStack() as stack:
         stack.callback(bed.remove)
@@ -43,7 +48,7 @@ def show(binary: str, keep: bool) -> int:
             screen.step(number, title)
             try:
                 step(bed, screen)
-            except (Failed, CommandFailed, OSError) as error:  # TimeoutError is an OSError
+            except (Failed, CommandFailed, OSError, RuntimeError) as error:
                 failed += 1
                 screen.failed(str(error))
         if keep:

@@ -10,12 +10,15 @@ def explain(bed: TestBed, screen: Screen) -> None:
     """How to look around in what is left running."""
     a, b = bed.a, bed.b
     pod = a.pods[0].namespace.name
+    vhost = a.vhost_pods[0]
     prefix = a.config["memory"]["file_prefix"]
     screen.title("\nIt goes on running. Look around:")
     screen.text(
         f"""
   a pod                ip netns exec {pod} bash
   across the nodes     ip netns exec {pod} ping {b.pods[0].address}
+  testpmd in {vhost.name}        echo show port stats all >{vhost.directory}/{vhost.name}.in
+                       then: tail {vhost.log_file}
   the wire             ip netns exec {a.namespace.name} tcpdump -eni wire
   tables, counters     dpdk-telemetry.py -f {prefix}
                        then: /podwarp/pods  /podwarp/ports  /podwarp/drops  /

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from demo.screen import Screen
 from demo.tables import show_tables
 from testbed.bed import TestBed
+from testbed.command import wait_for
+from testbed.counters import pods
 from testbed.iperf import iperf
 from testbed.namespace import Namespace
 from testbed.ping import ping
+from testbed.testpmd import Testpmd
 
 IPERF_SECONDS = 3
 
@@ -85,6 +88,20 @@ def from_the_node(bed: TestBed, screen: Screen) -> None:
     _ping(screen, "b1", pod.namespace, bed.a.addresses.host)
 
 
+def vhost_user(bed: TestBed, screen: Screen) -> None:
+    for node in bed.nodes.values():
+        (pod,) = node.vhost_pods
+        Testpmd(node.namespace, pod).start()
+        peer = "listens" if pod.listens else "connects"
+        screen.text(f"testpmd runs in {pod.name} and {peer} at {pod.socket}", indent=4)
+    for node in bed.nodes.values():
+        (pod,) = node.vhost_pods
+        wait_for(lambda: bool(pods(node)[pod.name]["up"]), f"{pod.name} is connected")
+        for other in bed.nodes.values():
+            first = other.pods[0]
+            _ping(screen, first.name, first.namespace, pod.address)
+
+
 Step = Callable[[TestBed, Screen], None]
 STEPS: list[tuple[str, Step]] = [
     ("A pod reaches another one on its node", same_node),
@@ -93,5 +110,6 @@ STEPS: list[tuple[str, Step]] = [
     ("The way from a pod to one on the other node", path),
     ("TCP across the nodes", throughput),
     ("A node itself reaches a pod on the other node, and is reached by it", from_the_node),
+    ("Pods behind vhost-user, as virtual machines are, reached from both nodes", vhost_user),
     ("The nodes' tables and counters, by DPDK's telemetry socket", show_tables),
 ]
