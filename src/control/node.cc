@@ -12,6 +12,10 @@ namespace {
 
 constexpr absl::Duration kPortRetry = absl::Seconds(1);
 constexpr absl::Duration kPortCheck = absl::Milliseconds(200);
+// Between checks because a port says that something changed: a guest could say so all day. And
+// between two lines of the log about the same port.
+constexpr absl::Duration kPortCheckPause = absl::Milliseconds(20);
+constexpr absl::Duration kTellPause = absl::Seconds(1);
 
 constexpr char kGateway[] = "gateway";
 constexpr char kHost[] = "host";
@@ -222,6 +226,7 @@ void Node::ClosePod(PodRecord& pod, const std::string& why, absl::Time now) {
   announcer_.RemovePort(pod.port);
   workers_.Detach(pod.port);
   tables_.ports.Remove(pod.port);
+  told_.erase(pod.port);
   pod.port = kNoPort;
   pod.why_down = why;
   pod.next_try = now + kPortRetry;
@@ -238,28 +243,37 @@ void Node::Tick(absl::Time now) {
   Event event;
   // A flood of events must not keep the control thread from its other duties.
   for (unsigned i = 0; i < kEventRingSize && events_.Take(&event); ++i) Handle(event, now);
-  if (now >= next_port_check_ || tables_.ports.TakeStateChange()) {
+  const absl::Duration since = now - last_port_check_;
+  if (since >= kPortCheck || (since >= kPortCheckPause && tables_.ports.TakeStateChange())) {
     CheckPorts(now);
-    next_port_check_ = now + kPortCheck;
+    last_port_check_ = now;
   }
   SendDue(now);
   tables_.rcu.Poll();
 }
 
 void Node::CheckPorts(absl::Time now) {
-  for (const PortId id : tables_.ports.RefreshStates()) {
-    const Port& port = *tables_.ports.Get(id);
-    const PortState state = port.State();
-    LOG(INFO) << "port " << port.settings().name << " is "
-              << (state.up ? "up" : absl::StrCat("down: ", state.why_down));
+  for (const auto& [id, state] : tables_.ports.RefreshStates()) {
+    TellState(id, state, now);
+    PodRecord* pod = PodBehind(id);
+    if (state.is_gone && pod != nullptr) ClosePod(*pod, state.why_down, now);
   }
   for (auto& [name, pod] : pods_) {
-    if (pod.port == kNoPort) {
-      if (now >= pod.next_try) OpenPod(pod, now);
-    } else if (const PortState state = tables_.ports.Get(pod.port)->State(); state.is_gone) {
-      ClosePod(pod, state.why_down, now);
-    }
+    if (pod.port == kNoPort && now >= pod.next_try) OpenPod(pod, now);
   }
+}
+
+void Node::TellState(PortId id, const PortState& state, absl::Time now) {
+  Told& told = told_[id];
+  if (told.why_down == state.why_down || now - told.when < kTellPause) return;
+  const std::string& name = tables_.ports.Get(id)->settings().name;
+  if (state.up) {
+    LOG(INFO) << "port " << name << " is up"
+              << (state.peer.empty() ? "" : absl::StrCat(": ", state.peer));
+  } else {
+    LOG(WARNING) << "port " << name << " is down: " << state.why_down;
+  }
+  told = {state.why_down, now};
 }
 
 void Node::SendDue(absl::Time now) {

@@ -82,6 +82,7 @@ class Node {
   void HandleConflict(const Event& event, absl::Time now);
   void HandleArrival(const Event& event, absl::Time now);
   void CheckPorts(absl::Time now);
+  void TellState(PortId id, const PortState& state, absl::Time now);
   void SendDue(absl::Time now);
   void Send(PortId port, rte_mbuf* frame);
 
@@ -108,7 +109,13 @@ class Node {
   absl::flat_hash_map<Ipv4Address, std::string> neighbor_names_;  // -> name in owners_
   std::string router_name_;  // in owners_; empty if no uplink has a router
   uint64_t generation_ = 1;
-  absl::Time next_port_check_ = absl::InfinitePast();
+  absl::Time last_port_check_ = absl::InfinitePast();
+  // What the log says of each port: empty = up. And when it was last told something new of it.
+  struct Told {
+    std::string why_down = "not looked at yet";
+    absl::Time when = absl::InfinitePast();
+  };
+  std::map<PortId, Told> told_;
 };
 
 }  // namespace podwarp

@@ -53,13 +53,14 @@ void PortSet::Remove(PortId id) {
   });
 }
 
-std::vector<PortId> PortSet::RefreshStates() {
-  std::vector<PortId> changed;
+std::vector<std::pair<PortId, PortState>> PortSet::RefreshStates() {
+  std::vector<std::pair<PortId, PortState>> states;
   for (const PortId id : Ids()) {
-    const bool up = Get(id)->State().up;
-    if (slots_[id].up.exchange(up, std::memory_order_relaxed) != up) changed.push_back(id);
+    PortState state = Get(id)->State();
+    slots_[id].up.store(state.up, std::memory_order_relaxed);
+    states.emplace_back(id, std::move(state));
   }
-  return changed;
+  return states;
 }
 
 PortId PortSet::Find(std::string_view name) const {

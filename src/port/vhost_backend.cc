@@ -130,10 +130,9 @@ void VhostBackend::Remove(const std::shared_ptr<VhostDevice>& device) {
 }
 
 void VhostBackend::WakeKeeper() {
-  {
-    const std::lock_guard lock(mutex_);
-    is_woken_ = true;
-  }
+  // Notified under the lock: once the keeper has it, nobody touches the backend any more.
+  const std::lock_guard lock(mutex_);
+  is_woken_ = true;
   wake_.notify_one();
 }
 

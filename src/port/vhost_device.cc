@@ -75,6 +75,7 @@ VhostDevice::VhostDevice(std::string socket, uint16_t queue_pairs, const Rcu* rc
 }
 
 VhostDevice::~VhostDevice() {
+  calls_.load();
   for (uint16_t i = 0; i < queue_pairs_; ++i) {
     UnwatchKick(i);
     close(queues_[i].epoll_fd);
@@ -118,13 +119,10 @@ bool VhostDevice::OnConnected(int handle) {
   }
   receives_ = {};
   CountTransmitQueues();
-  {
-    const std::lock_guard lock(mutex_);
-    request_ = 0;
-    has_features_ = has_memory_ = false;
-    features_ = 0;
-    connection_.store(handle);
-  }
+  request_ = 0;
+  has_features_ = false;
+  has_memory_ = false;
+  connection_.store(handle);
   NoteChange();
   return true;
 }
@@ -136,7 +134,7 @@ void VhostDevice::OnDisconnected(int handle) {
   }
   {
     const std::lock_guard lock(mutex_);
-    last_trouble_ = request_ == 0 ? "" : WhyRefused(request_);
+    last_trouble_ = request_ == 0 ? "" : WhyRefused(request_.load());
     connection_.store(kNoHandle);
   }
   NoteChange();
@@ -188,18 +186,14 @@ void VhostDevice::OnRingState(int handle, uint16_t ring, bool is_enabled) {
 
 void VhostDevice::OnMessage(int handle, uint32_t request) {
   if (handle != connection_.load()) return;
-  const std::lock_guard lock(mutex_);
   request_ = request;
 }
 
 void VhostDevice::OnMessageDone(int handle, uint32_t request) {
   if (handle != connection_.load()) return;
-  {
-    const std::lock_guard lock(mutex_);
-    request_ = 0;
-    has_features_ |= request == kVhostSetFeatures;
-    has_memory_ |= request == kVhostSetMemoryTable;
-  }
+  request_ = 0;
+  if (request == kVhostSetFeatures) has_features_ = true;
+  if (request == kVhostSetMemoryTable) has_memory_ = true;
   // While it handled the message the rings were locked, and a worker that looked into them for the
   // last time before it laid them to rest saw nothing. And it may have a frame of its own for us:
   // the RARP of a guest that has moved.
@@ -245,7 +239,10 @@ void VhostDevice::CountTransmitQueues() {
   transmit_queues_.store(count, std::memory_order_relaxed);
 }
 
-void VhostDevice::CallForAttention() { eventfd_write(attention_fd_, 1); }
+void VhostDevice::CallForAttention() {
+  eventfd_write(attention_fd_, 1);
+  ++calls_;
+}
 
 void VhostDevice::SetSocketTrouble(std::string trouble) {
   {

@@ -3,8 +3,9 @@
 //
 // Thread rule. librte_vhost calls back on a thread of its own, and on whichever thread unregisters
 // a socket; never on both at once for one device. There:
-//   - OnRingState() runs with the rings' access locks held, on which a worker that transmits spins.
-//     It makes a few system calls on descriptors and never waits.
+//   - OnRingState(), OnMessage() and OnMessageDone() run with the rings' access locks held, on
+//   which
+//     a worker that transmits spins. They make a few system calls on descriptors and never wait.
 //   - OnStopped() takes the device's handle away from the workers and waits until none can use it.
 //     It must never wait for the control thread, which may itself wait for the calling thread.
 //   - Guest memory can be unmapped at any time without a word. Nobody keeps a pointer into a ring:
@@ -100,7 +101,7 @@ class VhostDevice {
   void UnwatchKick(uint16_t queue);
   void CountTransmitQueues();
   void CallForAttention();
-  std::string WhyNotReady() const;   // with mutex_ held
+  std::string WhyNotReady() const;
   std::string DescribePeer() const;  // with mutex_ held
   void NoteChange() const {
     if (on_change_) on_change_();
@@ -125,12 +126,16 @@ class VhostDevice {
   std::atomic<bool> was_ready_{false};
   std::atomic<PortCapabilities> capabilities_{PortCapabilities{.multi_segment = true}};
 
+  std::atomic<uint32_t> request_{0};  // being handled
+  std::atomic<bool> has_features_{false};
+  std::atomic<bool> has_memory_{false};
+  // How often attention was called for: orders what callbacks did before the destructor, which
+  // looks at it. (librte_vhost's locks do as well, but no sanitizer sees these.)
+  std::atomic<uint64_t> calls_{0};
+
   mutable std::mutex mutex_;
   std::string socket_trouble_;
   std::string last_trouble_;  // what ended the last connection
-  uint32_t request_ = 0;      // being handled
-  bool has_features_ = false;
-  bool has_memory_ = false;
   uint64_t features_ = 0;
   int numa_node_ = -1;
   uint16_t guest_queue_pairs_ = 0;

@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -41,8 +42,8 @@ class PortSet {
   // Errors: ResourceExhausted when every number is taken; AlreadyExists for a name in use.
   absl::StatusOr<PortId> Add(std::unique_ptr<Port> port);
   void Remove(PortId id);
-  // Asks every port how it is, for IsUp(). Returns the ports whose state changed.
-  std::vector<PortId> RefreshStates();
+  // Asks every port how it is, for IsUp(). In ascending order.
+  std::vector<std::pair<PortId, PortState>> RefreshStates();
   // kNoPort if no port has this name.
   PortId Find(std::string_view name) const;
   // In ascending order.
