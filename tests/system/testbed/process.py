@@ -50,7 +50,10 @@ class Podwarp:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for us; we stop it in order
             )
-        wait_for(self._is_ready, f"podwarp is ready\n{self.log_file}", timeout=20)
+        try:
+            wait_for(self._is_ready, "podwarp is ready", timeout=20)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}, but:\n{self.log()}") from None
 
     def log(self) -> str:
         """What it wrote since it was started last."""
