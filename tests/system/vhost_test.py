@@ -1,6 +1,7 @@
 """Pods that share a socket and their memory with podwarp, and what is said where they don't."""
 
 import grp
+import socket
 import stat
 from typing import ClassVar
 
@@ -197,40 +198,40 @@ class WhyDown(BedTest):
         self.assert_unanswered(self.a.pods[0].ping(pod.address, "-W", "0.1"))
 
     def test_no_socket(self) -> None:
-        socket = self.client.socket
-        self.assertFalse(socket.exists())
+        path = self.client.socket
+        self.assertFalse(path.exists())
         self.wait_for_reason(
-            self.client, f"there is no socket {socket}: its listener has not made it"
+            self.client, f"there is no socket {path}: its listener has not made it"
         )
 
     def test_a_socket_without_listener(self) -> None:
-        socket = self.client.socket
-        leave_stale(socket)
-        self.addCleanup(socket.unlink)
-        self.wait_for_reason(self.client, f"nobody listens on {socket}")
-        self.assertTrue(socket.is_socket(), "it is the peer's")
+        path = self.client.socket
+        leave_stale(path)
+        self.addCleanup(path.unlink)
+        self.wait_for_reason(self.client, f"nobody listens on {path}")
+        self.assertTrue(path.is_socket(), "it is the peer's")
 
     def test_a_file_that_is_no_socket(self) -> None:
-        socket = self.client.socket
-        socket.write_text("precious", encoding="ascii")
-        self.addCleanup(socket.unlink)
-        self.wait_for_reason(self.client, f"{socket} is no socket")
-        self.assertEqual(socket.read_text(encoding="ascii"), "precious")
+        path = self.client.socket
+        path.write_text("precious", encoding="ascii")
+        self.addCleanup(path.unlink)
+        self.wait_for_reason(self.client, f"{path} is no socket")
+        self.assertEqual(path.read_text(encoding="ascii"), "precious")
 
     def test_nobody_connected(self) -> None:
         self.wait_for_reason(self.server, f"nobody is connected to {self.server.socket}")
 
     def test_a_peer_without_a_driver(self) -> None:
-        socket = self.server.socket
-        peer = LightPeer(socket, Memory.WITHHELD)
+        path = self.server.socket
+        peer = LightPeer(path, Memory.WITHHELD)
         self.addCleanup(peer.close)
         self.wait_for_reason(
             self.server,
-            f"a peer is connected to {socket}, but has not shared its memory yet: "
+            f"a peer is connected to {path}, but has not shared its memory yet: "
             "its driver is not running",
         )
         peer.close()
-        self.wait_for_reason(self.server, f"nobody is connected to {socket}")
+        self.wait_for_reason(self.server, f"nobody is connected to {path}")
 
     def test_a_peer_whose_memory_cannot_be_had(self) -> None:
         with self.assertRaises(OSError):
@@ -241,6 +242,24 @@ class WhyDown(BedTest):
             "the reason is told",
         )
         self.check_a_good_peer()
+
+    def test_a_peer_that_takes_its_memory_away(self) -> None:
+        path = self.server.socket
+        peer = LightPeer(path, Memory.REVOCABLE)
+        self.addCleanup(peer.close)
+        wait_for(lambda: bool(self.state(self.server)["up"]), "the port is up")
+        peer.take_memory_away()
+        self.assert_unanswered(self.a.pods[0].ping(self.server.address, "-W", "0.1"))
+        reason = f"the guest on {path} took away memory that it had shared"
+        wait_for(lambda: reason in self.a.podwarp.log(), reason)
+        self.wait_for_reason(self.server, f"nobody is connected to {path}")
+        self.check_a_good_peer()
+
+    def test_a_peer_that_stops_in_the_middle_of_a_message(self) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.connect(str(self.with_rights.socket))
+            peer.send(b"\1\0")
+            self.check_a_good_peer()
 
     def test_a_peer_that_comes_and_goes(self) -> None:
         self.check_a_good_peer()
@@ -253,12 +272,12 @@ class WhyDown(BedTest):
         self.wait_for_reason(self.server, f"nobody is connected to {self.server.socket}")
 
     def test_rights_of_the_socket(self) -> None:
-        socket = self.with_rights.socket
+        path = self.with_rights.socket
         wait_for(
-            lambda: socket.exists() and stat.S_IMODE(socket.stat().st_mode) == 0o620,
-            f"{socket} has its rights",
+            lambda: path.exists() and stat.S_IMODE(path.stat().st_mode) == 0o620,
+            f"{path} has its rights",
         )
-        of_file = socket.stat()
+        of_file = path.stat()
         self.assertEqual(grp.getgrgid(of_file.st_gid).gr_name, "daemon")
         self.assertNotEqual(self.server.socket.stat().st_gid, of_file.st_gid)
 

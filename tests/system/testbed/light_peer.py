@@ -40,6 +40,7 @@ class Memory(enum.Enum):
     SHARED = enum.auto()
     WITHHELD = enum.auto()  # not told about, and nothing that comes after it: no driver runs
     UNMAPPABLE = enum.auto()  # told about, but not to be had
+    REVOCABLE = enum.auto()  # shared, and at hand for take_memory_away()
 
 
 class LightPeer:
@@ -48,6 +49,7 @@ class LightPeer:
     def __init__(self, path: pathlib.Path, memory: Memory = Memory.SHARED) -> None:
         """Returns when the back end has been told everything, and took it. Raises OSError."""
         self._memory = memory
+        self._file = -1  # of the memory, if that is revocable
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(5)
@@ -59,6 +61,13 @@ class LightPeer:
 
     def close(self) -> None:
         self._socket.close()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def take_memory_away(self) -> None:
+        """Whoever touches it now gets a bus error."""
+        os.ftruncate(self._file, 0)
 
     def _negotiate(self) -> None:
         self._send(_Request.GET_FEATURES)
@@ -85,6 +94,8 @@ class LightPeer:
                 os.ftruncate(memory, size)
             region = struct.pack("=QQQQ", _MEMORY, size, _MEMORY, 0)
             self._send(_Request.SET_MEM_TABLE, struct.pack("=II", 1, 0) + region, memory)
+            if self._memory == Memory.REVOCABLE:
+                self._file = os.dup(memory)
         finally:
             os.close(memory)
 
