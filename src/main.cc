@@ -40,6 +40,7 @@ int RunNode(const Config& config) {
   launch.StartWorkers(workers);
   absl::Status status = node.Start(ControlLoop::Now());
   if (status.ok()) status = StartTelemetry(&node, &loop);
+  vhost.WaitUntilServed(absl::Seconds(5));
   if (status.ok()) {
     LOG(INFO) << "node " << config.node_name << " forwards with " << workers.size()
               << " worker(s), virtual MAC " << config.virtual_mac.ToString();

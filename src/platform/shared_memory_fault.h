@@ -18,6 +18,11 @@ namespace shared_memory_internal {
 extern thread_local constinit std::atomic<bool>* was_lost;
 }  // namespace shared_memory_internal
 
+// The same as a scope, for the calling thread from now on until the next call. nullptr ends it.
+inline void GuardSharedMemory(std::atomic<bool>* was_lost) {
+  shared_memory_internal::was_lost = was_lost;
+}
+
 // While it lives, the calling thread may access memory that somebody may take away. `was_lost` is
 // set to true if that happened. Scopes don't nest. Costs two stores.
 class SharedMemoryScope {

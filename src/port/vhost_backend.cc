@@ -1,18 +1,21 @@
 // Theory of operation
 //
-// The keeper looks at each socket when its time has come, and at all of them when a connection has
-// ended. What is to be done follows from how things stand, never from what happened: a server's
-// socket is to be registered and its file to be there; a client's is to be registered and
-// connected.
+// The keeper looks at each socket when its time has come, or when its connection has ended or
+// something has appeared in its folder. What is to be done follows from how things stand, never
+// from what happened: a server's socket is to be registered and its file to be there; a client's is
+// to be registered and connected.
 //
-// A client socket whose peer is away is looked at ten times a second. It is only tried when its
-// file is another one than that which was last tried in vain, or after a pause that grows: so a
-// peer that returns is found at once, and one that left a dead file costs little.
+// A client's socket whose peer is away is only tried when its file is another one than that which
+// was last tried in vain, or after a pause that grows: so a peer that returns is found at once, and
+// one that left a dead file costs next to nothing.
 #include "port/vhost_backend.h"
 
 #include <glog/logging.h>
+#include <poll.h>
 #include <rte_log.h>
 #include <rte_vhost.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -30,18 +33,17 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLookForPeer(100);
-constexpr milliseconds kLookAtFile(1000);
+// A folder that is watched tells by itself. This is for those that can't be.
+constexpr milliseconds kLook(1000);
 constexpr milliseconds kFirstPause(10);
-constexpr milliseconds kLongestPause(1000);
+constexpr milliseconds kLongestPause(10'000);
 
 constexpr uint64_t kFlags = RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
 
 std::atomic<VhostBackend*> the_backend{nullptr};
-// librte_vhost touches guests' memory on threads of its own as well. What comes of that shows when
-// the worker does.
-std::atomic<bool> ignored;
-void GuardThisThread() { static thread_local SharedMemoryScope scope(&ignored); }
+// librte_vhost's thread touches guests' memory as well: that of the device whose message it
+// handles, or of one that is about to go.
+std::atomic<bool> of_nobody;
 
 // By librte_vhost's number. Only its callbacks use it, and the keeper after unregistering.
 std::array<std::atomic<VhostDevice*>, RTE_MAX_VHOST_DEVICE> devices;
@@ -52,7 +54,10 @@ VhostDevice* DeviceOf(int handle) {
 
 rte_vhost_msg_result BeforeMessage(int handle, void* message) {
   const uint32_t request = VhostRequestOf(message);
-  if (VhostDevice* device = DeviceOf(handle)) device->OnMessage(handle, request);
+  if (VhostDevice* device = DeviceOf(handle)) {
+    GuardSharedMemory(device->memory_lost());
+    device->OnMessage(handle, request);
+  }
   if (request == kVhostSetRingSize) {
     const VhostRingSize size = VhostRingSizeOf(message);
     if (size.ring >= 2 * kMaxVhostQueuePairs || size.entries > kMaxVhostRingEntries) {
@@ -72,7 +77,10 @@ rte_vhost_msg_result AfterMessage(int handle, void* message) {
 }  // namespace
 
 VhostBackend::VhostBackend(const Rcu* rcu, std::function<void()> on_change)
-    : rcu_(*rcu), on_change_(std::move(on_change)) {
+    : rcu_(*rcu),
+      on_change_(std::move(on_change)),
+      wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  PCHECK(wake_fd_ >= 0);
   VhostBackend* none = nullptr;
   CHECK(the_backend.compare_exchange_strong(none, this)) << "a second VhostBackend";
   // It writes a line for every fault of a peer, as many as the peer likes. What it has to say about
@@ -87,9 +95,10 @@ VhostBackend::~VhostBackend() {
     const std::lock_guard lock(mutex_);
     for (const auto& entry : entries_) entry->is_removed = true;
     is_stopping_ = true;
+    eventfd_write(wake_fd_, 1);
   }
-  wake_.notify_one();
   keeper_.join();
+  close(wake_fd_);
   the_backend.store(nullptr);
 }
 
@@ -113,7 +122,7 @@ absl::StatusOr<std::shared_ptr<VhostDevice>> VhostBackend::Add(VhostSocketSettin
     const std::lock_guard lock(mutex_);
     entries_.push_back(std::move(entry));
   }
-  WakeKeeper();
+  WakeKeeper(device.get());
   return device;
 }
 
@@ -126,47 +135,81 @@ void VhostBackend::Remove(const std::shared_ptr<VhostDevice>& device) {
     (*found)->is_removed = true;
     places_ -= VhostPlaces((*found)->settings.is_server);
   }
-  WakeKeeper();
+  WakeKeeper(device.get());
 }
 
-void VhostBackend::WakeKeeper() {
-  // Notified under the lock: once the keeper has it, nobody touches the backend any more.
+void VhostBackend::WaitUntilServed(absl::Duration limit) {
+  std::unique_lock lock(mutex_);
+  served_.wait_for(lock, absl::ToChronoMilliseconds(limit), [this] {
+    return std::none_of(entries_.begin(), entries_.end(),
+                        [](const auto& entry) { return entry->is_due; });
+  });
+}
+
+// Wakes under the lock: once the keeper has it, the caller doesn't touch the backend any more.
+void VhostBackend::WakeKeeper(const VhostDevice* device) {
   const std::lock_guard lock(mutex_);
-  is_woken_ = true;
-  wake_.notify_one();
+  for (const auto& entry : entries_) {
+    if (entry->device.get() == device) entry->is_due = true;
+  }
+  eventfd_write(wake_fd_, 1);
 }
 
 void VhostBackend::Keep() {
+  GuardSharedMemory(&of_nobody);  // what unregistering touches
   std::unique_lock lock(mutex_);
   while (!is_stopping_ || !entries_.empty()) {
-    const bool look_at_all = std::exchange(is_woken_, false) || is_stopping_;
-    Clock::time_point next = Clock::now() + kLookAtFile;
+    Clock::time_point next = Clock::now() + kLook;
     // By index: Add() may append meanwhile.
     for (size_t i = 0; i < entries_.size();) {
       Entry& entry = *entries_[i];
-      const bool is_removed = entry.is_removed;
-      if (is_removed || look_at_all || entry.next_look <= Clock::now()) {
+      if (entry.is_removed) {
         lock.unlock();
-        if (is_removed) {
-          Unregister(entry);
-        } else {
-          Serve(entry);
-        }
+        Unregister(entry);
         lock.lock();
-      }
-      if (is_removed) {
-        entries_.erase(entries_.begin() + static_cast<ptrdiff_t>(i));
+        Drop(i);
         continue;
+      }
+      if (entry.is_due || entry.next_look <= Clock::now()) {
+        entry.is_due = false;
+        lock.unlock();
+        Serve(entry);
+        lock.lock();
       }
       next = std::min(next, entry.next_look);
       ++i;
     }
-    if (std::exchange(has_new_server_, false)) {
-      lock.unlock();
-      RingVhostDoorbell();
-      lock.lock();
-    }
-    wake_.wait_until(lock, next, [this] { return is_woken_ || is_stopping_; });
+    lock.unlock();
+    if (std::exchange(has_new_server_, false)) RingVhostDoorbell();
+    lock.lock();
+    served_.notify_all();
+    if (is_stopping_) continue;
+    lock.unlock();
+    Wait(next);
+    lock.lock();
+  }
+}
+
+void VhostBackend::Drop(size_t index) {
+  const std::string folder = entries_[index]->folder();
+  entries_.erase(entries_.begin() + static_cast<ptrdiff_t>(index));
+  const bool is_needed = std::any_of(entries_.begin(), entries_.end(),
+                                     [&](const auto& entry) { return entry->folder() == folder; });
+  if (!is_needed) folders_.Unwatch(folder);
+}
+
+void VhostBackend::Wait(Clock::time_point until) {
+  const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
+  pollfd ready[] = {{.fd = wake_fd_, .events = POLLIN, .revents = 0},
+                    {.fd = folders_.fd(), .events = POLLIN, .revents = 0}};
+  poll(ready, 2, std::max(0, static_cast<int>(left)));
+  eventfd_t ignored;
+  eventfd_read(wake_fd_, &ignored);
+  const std::set<std::string> changed = folders_.TakeChanged();
+  if (changed.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (const auto& entry : entries_) {
+    if (changed.contains(entry->folder())) entry->is_due = true;
   }
 }
 
@@ -179,7 +222,7 @@ void VhostBackend::Serve(Entry& entry) {
 }
 
 void VhostBackend::ServeServer(Entry& entry) {
-  entry.next_look = Clock::now() + kLookAtFile;
+  entry.next_look = Clock::now() + kLook;
   VhostDevice& device = *entry.device;
   if (entry.is_registered) {
     const bool is_there = entry.file.has_value() && IdentityOf(entry.settings.path) == entry.file;
@@ -199,7 +242,7 @@ void VhostBackend::ServeServer(Entry& entry) {
 
 void VhostBackend::ServeClient(Entry& entry) {
   const Clock::time_point now = Clock::now();
-  entry.next_look = now + kLookForPeer;
+  entry.next_look = now + kLook;
   VhostDevice& device = *entry.device;
   if (entry.is_registered) {
     if (device.is_connected()) {
@@ -212,6 +255,7 @@ void VhostBackend::ServeClient(Entry& entry) {
     entry.next_try = now + entry.pause;
   }
   const std::string& path = entry.settings.path;
+  folders_.Watch(entry.folder());
   const std::optional<FileIdentity> file = IdentityOf(path);
   if (file != entry.file) {
     entry.pause = kFirstPause;
@@ -274,7 +318,7 @@ VhostDevice* VhostBackend::Find(std::string_view path) {
 int VhostBackend::NewConnection(int handle) {
   static constexpr rte_vhost_user_extern_ops kObserver = {.pre_msg_handle = BeforeMessage,
                                                           .post_msg_handle = AfterMessage};
-  GuardThisThread();
+  GuardSharedMemory(&of_nobody);
   char path[PATH_MAX];
   if (rte_vhost_get_ifname(handle, path, sizeof(path)) != 0) return -1;
   VhostDevice* device = the_backend.load()->Find(path);
@@ -285,10 +329,11 @@ int VhostBackend::NewConnection(int handle) {
 }
 
 void VhostBackend::DestroyConnection(int handle) {
+  GuardSharedMemory(&of_nobody);
   VhostDevice* device = devices[static_cast<size_t>(handle)].exchange(nullptr);
   if (device == nullptr) return;
   device->OnDisconnected(handle);
-  the_backend.load()->WakeKeeper();
+  the_backend.load()->WakeKeeper(device);
 }
 
 int VhostBackend::NewDevice(int handle) {

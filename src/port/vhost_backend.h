@@ -15,11 +15,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "platform/folder_watch.h"
 #include "port/vhost_device.h"
 #include "port/vhost_limits.h"
 #include "port/vhost_socket.h"
@@ -31,6 +34,10 @@ class VhostBackend {
   // `rcu` outlives the backend. `on_change` is called on any thread when State() of some device may
   // have changed; it must not wait.
   VhostBackend(const Rcu* rcu, std::function<void()> on_change);
+  // Waits until the keeper has looked at every device added so far, so that the sockets of servers
+  // are there; at most `limit`.
+  void WaitUntilServed(absl::Duration limit);
+
   // Unregisters what is left. REQUIRES: no worker uses a device any more.
   ~VhostBackend();
   VhostBackend(const VhostBackend&) = delete;
@@ -52,11 +59,14 @@ class VhostBackend {
     VhostSocketSettings settings;
     std::shared_ptr<VhostDevice> device;
     bool is_removed = false;  // under mutex_
+    bool is_due = true;       // under mutex_: to be looked at now, whatever next_look says
     bool is_registered = false;
     std::optional<FileIdentity> file;  // server: the one that podwarp bound; client: last tried
     Clock::duration pause = {};        // client: before the next try; grows
     Clock::time_point next_try = {};
     Clock::time_point next_look = {};
+
+    std::string folder() const { return settings.path.substr(0, settings.path.rfind('/')); }
   };
 
   void Keep();
@@ -67,7 +77,9 @@ class VhostBackend {
   bool Register(Entry& entry);
   void Unregister(Entry& entry);
   VhostDevice* Find(std::string_view path);
-  void WakeKeeper();
+  void Drop(size_t index);
+  void Wait(Clock::time_point until);
+  void WakeKeeper(const VhostDevice* device);
 
   static int NewConnection(int handle);
   static void DestroyConnection(int handle);
@@ -79,12 +91,15 @@ class VhostBackend {
   const std::function<void()> on_change_;
   unsigned places_ = 0;  // taken, of kVhostPlaces; control
 
+  const int wake_fd_;
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable served_;
   std::vector<std::unique_ptr<Entry>> entries_;  // changed under mutex_, removed by the keeper
   bool is_stopping_ = false;
-  bool is_woken_ = false;
-  bool has_new_server_ = false;  // the keeper's own: librte_vhost doesn't know it yet
+
+  // The keeper's own.
+  FolderWatch folders_;          // of clients' sockets
+  bool has_new_server_ = false;  // that librte_vhost doesn't know yet
   std::thread keeper_;
 };
 

@@ -113,12 +113,7 @@ bool VhostDevice::OnConnected(int handle) {
     OnStopped(previous);
     ++older_connections_;
   }
-  for (uint16_t i = 0; i < kMaxVhostQueuePairs; ++i) {
-    queues_[i].is_enabled.store(false, std::memory_order_relaxed);
-    UnwatchKick(i);
-  }
-  receives_ = {};
-  CountTransmitQueues();
+  ForgetRings();
   request_ = 0;
   has_features_ = false;
   has_memory_ = false;
@@ -137,6 +132,7 @@ void VhostDevice::OnDisconnected(int handle) {
     last_trouble_ = request_ == 0 ? "" : WhyRefused(request_.load());
     connection_.store(kNoHandle);
   }
+  ForgetRings();
   NoteChange();
 }
 
@@ -206,7 +202,17 @@ void VhostDevice::OnUnregistered() {
     const std::lock_guard lock(mutex_);
     connection_.store(kNoHandle);
   }
+  ForgetRings();
   NoteChange();
+}
+
+void VhostDevice::ForgetRings() {
+  for (uint16_t i = 0; i < kMaxVhostQueuePairs; ++i) {
+    queues_[i].is_enabled.store(false, std::memory_order_relaxed);
+    UnwatchKick(i);
+  }
+  receives_ = {};
+  CountTransmitQueues();
 }
 
 // A copy of the guest's descriptor: librte_vhost closes its own when it likes, and what stays open

@@ -97,6 +97,7 @@ class VhostDevice {
     int kick_fd = -1;   // our copy of the guest's; librte_vhost's thread
   };
 
+  void ForgetRings();
   void WatchKick(int handle, uint16_t queue);
   void UnwatchKick(uint16_t queue);
   void CountTransmitQueues();
