@@ -175,8 +175,8 @@ void VhostDevice::OnRingState(int handle, uint16_t ring, bool is_enabled) {
     UnwatchKick(queue);
     if (is_enabled) WatchKick(vring.kickfd, queue);
     queues_[queue].is_enabled.store(is_enabled, std::memory_order_relaxed);
-    CallForAttention();
   }
+  CallForAttention();
   NoteChange();
 }
 
@@ -207,12 +207,14 @@ void VhostDevice::OnUnregistered() {
 }
 
 void VhostDevice::ForgetRings() {
+  calls_.load();
   for (uint16_t i = 0; i < kMaxVhostQueuePairs; ++i) {
     queues_[i].is_enabled.store(false, std::memory_order_relaxed);
     UnwatchKick(i);
   }
   receives_ = {};
   CountTransmitQueues();
+  CallForAttention();
 }
 
 // A copy of the guest's descriptor: librte_vhost closes its own when it likes, and what stays open

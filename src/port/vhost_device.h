@@ -123,15 +123,16 @@ class VhostDevice {
   std::atomic<int> connection_{kNoHandle};
   // Rings 2n that the guest has enabled. librte_vhost's thread.
   std::array<bool, kMaxVhostQueuePairs> receives_ = {};
-  int older_connections_ = 0;
+  std::atomic<int> older_connections_{0};
   std::atomic<bool> was_ready_{false};
   std::atomic<PortCapabilities> capabilities_{PortCapabilities{.multi_segment = true}};
 
   std::atomic<uint32_t> request_{0};  // being handled
   std::atomic<bool> has_features_{false};
   std::atomic<bool> has_memory_{false};
-  // How often attention was called for: orders what callbacks did before the destructor, which
-  // looks at it. (librte_vhost's locks do as well, but no sanitizer sees these.)
+  // How often attention was called for. Whoever deals with rings calls for it afterwards, and looks
+  // at it before: that orders the threads. (librte_vhost's locks do as well, but no sanitizer sees
+  // them.)
   std::atomic<uint64_t> calls_{0};
 
   mutable std::mutex mutex_;
