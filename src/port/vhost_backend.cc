@@ -26,6 +26,7 @@
 #include "absl/strings/str_cat.h"
 #include "platform/shared_memory_fault.h"
 #include "port/vhost_doorbell.h"
+#include "port/vhost_guard.h"
 #include "port/vhost_message.h"
 
 namespace podwarp {
@@ -48,6 +49,9 @@ std::atomic<bool> of_nobody;
 // By librte_vhost's number. Only its callbacks use it, and the keeper after unregistering.
 std::array<std::atomic<VhostDevice*>, RTE_MAX_VHOST_DEVICE> devices;
 
+// By librte_vhost's number; its thread's.
+std::array<VhostGuard, RTE_MAX_VHOST_DEVICE> guards;
+
 VhostDevice* DeviceOf(int handle) {
   return devices[static_cast<size_t>(handle)].load(std::memory_order_acquire);
 }
@@ -58,16 +62,12 @@ rte_vhost_msg_result BeforeMessage(int handle, void* message) {
     GuardSharedMemory(device->memory_lost());
     device->OnMessage(handle, request);
   }
-  if (request == kVhostSetRingSize) {
-    const VhostRingSize size = VhostRingSizeOf(message);
-    if (size.ring >= 2 * kMaxVhostQueuePairs || size.entries > kMaxVhostRingEntries) {
-      return RTE_VHOST_MSG_RESULT_ERR;
-    }
-  }
-  return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+  return guards[static_cast<size_t>(handle)].Admit(message) ? RTE_VHOST_MSG_RESULT_NOT_HANDLED
+                                                            : RTE_VHOST_MSG_RESULT_ERR;
 }
 
 rte_vhost_msg_result AfterMessage(int handle, void* message) {
+  guards[static_cast<size_t>(handle)].Followed();
   if (VhostDevice* device = DeviceOf(handle)) {
     device->OnMessageDone(handle, VhostRequestOf(message));
   }
@@ -324,6 +324,7 @@ int VhostBackend::NewConnection(int handle) {
   VhostDevice* device = the_backend.load()->Find(path);
   if (device == nullptr || !device->OnConnected(handle)) return -1;
   LimitWaiting(path);
+  guards[static_cast<size_t>(handle)] = VhostGuard();
   devices[static_cast<size_t>(handle)].store(device, std::memory_order_release);
   return rte_vhost_extern_callback_register(handle, &kObserver, nullptr);
 }

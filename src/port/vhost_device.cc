@@ -39,23 +39,6 @@ PortCapabilities CapabilitiesOf(uint64_t features) {
           .multi_segment = true};
 }
 
-bool IsEventFd(int fd) {
-  char target[64];
-  const ssize_t length =
-      readlink(absl::StrCat("/proc/self/fd/", fd).c_str(), target, sizeof(target));
-  return length > 0 &&
-         std::string_view(target, static_cast<size_t>(length)) == "anon_inode:[eventfd]";
-}
-
-// What a worker writes to interrupt the guest comes from the guest's side: anything but an event
-// counter, or one that makes a writer wait, could hold the worker up for ever.
-bool MakeSafeToWrite(int fd) {
-  if (fd < 0) return true;  // the guest polls
-  if (!IsEventFd(fd)) return false;
-  const int flags = fcntl(fd, F_GETFL);
-  return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
-}
-
 }  // namespace
 
 VhostDevice::VhostDevice(std::string socket, uint16_t queue_pairs, const Rcu* rcu)
@@ -164,10 +147,7 @@ void VhostDevice::OnRingState(int handle, uint16_t ring, bool is_enabled) {
   const auto queue = static_cast<uint16_t>(ring / 2);
   if (handle != connection_.load() || queue >= kMaxVhostQueuePairs) return;
   rte_vhost_vring vring;
-  if (is_enabled &&
-      (rte_vhost_get_vhost_vring(handle, ring, &vring) != 0 || !MakeSafeToWrite(vring.callfd))) {
-    is_enabled = false;
-  }
+  if (is_enabled && rte_vhost_get_vhost_vring(handle, ring, &vring) != 0) is_enabled = false;
   if (ring % 2 == 0) {
     receives_[queue] = is_enabled;
     CountTransmitQueues();

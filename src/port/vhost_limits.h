@@ -19,6 +19,9 @@ inline constexpr uint16_t kMaxVhostQueuePairs = 16;
 // Entries of a ring. librte_vhost would take 32,768 of each of 256 rings, and 50 bytes of DPDK's
 // memory for each entry: one guest could take what others need.
 inline constexpr uint32_t kMaxVhostRingEntries = 4096;
+// It takes 32 frames at once from a ring that says it has them, however short the ring is, and
+// notes them in an array as long as the ring.
+inline constexpr uint32_t kMinVhostRingEntries = 32;
 
 // DPDK's memory for a queue pair with rings of 1,024 entries, beside the frames' buffers.
 inline constexpr unsigned kVhostQueuePairKib = 160;

@@ -16,34 +16,34 @@ struct Message {
 };
 
 constexpr Message kMessages[] = {
-    {1, "GET_FEATURES"},
+    {kVhostGetFeatures, "GET_FEATURES"},
     {kVhostSetFeatures, "SET_FEATURES"},
-    {3, "SET_OWNER"},
+    {kVhostSetOwner, "SET_OWNER"},
     {4, "RESET_OWNER"},
     {kVhostSetMemoryTable, "SET_MEM_TABLE"},
-    {6, "SET_LOG_BASE"},
-    {7, "SET_LOG_FD"},
+    {kVhostSetLogBase, "SET_LOG_BASE"},
+    {kVhostSetLogFd, "SET_LOG_FD"},
     {kVhostSetRingSize, "SET_VRING_NUM"},
-    {9, "SET_VRING_ADDR"},
-    {10, "SET_VRING_BASE"},
-    {11, "GET_VRING_BASE"},
-    {12, "SET_VRING_KICK"},
-    {13, "SET_VRING_CALL"},
-    {14, "SET_VRING_ERR"},
-    {15, "GET_PROTOCOL_FEATURES"},
-    {16, "SET_PROTOCOL_FEATURES"},
-    {17, "GET_QUEUE_NUM"},
-    {18, "SET_VRING_ENABLE"},
-    {19, "SEND_RARP"},
-    {20, "NET_SET_MTU"},
-    {21, "SET_BACKEND_REQ_FD"},
+    {kVhostSetRingAddress, "SET_VRING_ADDR"},
+    {kVhostSetRingBase, "SET_VRING_BASE"},
+    {kVhostGetRingBase, "GET_VRING_BASE"},
+    {kVhostSetRingKick, "SET_VRING_KICK"},
+    {kVhostSetRingCall, "SET_VRING_CALL"},
+    {kVhostSetRingError, "SET_VRING_ERR"},
+    {kVhostGetProtocolFeatures, "GET_PROTOCOL_FEATURES"},
+    {kVhostSetProtocolFeatures, "SET_PROTOCOL_FEATURES"},
+    {kVhostGetQueueNumber, "GET_QUEUE_NUM"},
+    {kVhostSetRingEnable, "SET_VRING_ENABLE"},
+    {kVhostSendRarp, "SEND_RARP"},
+    {kVhostSetMtu, "NET_SET_MTU"},
+    {kVhostSetBackendChannel, "SET_BACKEND_REQ_FD"},
     {22, "IOTLB_MSG"},
     {24, "GET_CONFIG"},
     {25, "SET_CONFIG"},
     {31, "GET_INFLIGHT_FD"},
     {32, "SET_INFLIGHT_FD"},
-    {39, "SET_STATUS"},
-    {40, "GET_STATUS"},
+    {kVhostSetStatus, "SET_STATUS"},
+    {kVhostGetStatus, "GET_STATUS"},
 };
 
 }  // namespace
@@ -60,13 +60,6 @@ uint32_t VhostRequestOf(const void* message) {
   return request;
 }
 
-VhostRingSize VhostRingSizeOf(const void* message) {
-  constexpr size_t kHeaderBytes = 12;
-  VhostRingSize size;
-  std::memcpy(&size, static_cast<const char*>(message) + kHeaderBytes, sizeof(size));
-  return size;
-}
-
 std::string WhyRefused(uint32_t request) {
   if (request == kVhostSetMemoryTable) {
     return "the guest's memory can't be mapped: its side must share it (QEMU: -object "
@@ -76,9 +69,9 @@ std::string WhyRefused(uint32_t request) {
     return "the guest's side wants features that were not offered";
   }
   if (request == kVhostSetRingSize) {
-    return absl::StrCat("the guest's rings are too large or too many: at most ",
-                        kMaxVhostRingEntries, " entries, and ", kMaxVhostQueuePairs,
-                        " queue pairs");
+    return absl::StrCat(
+        "the guest's rings are too short, too long or too many: ", kMinVhostRingEntries, " to ",
+        kMaxVhostRingEntries, " entries, and at most ", kMaxVhostQueuePairs, " queue pairs");
   }
   return absl::StrCat("the guest's side sent a ", VhostMessageName(request),
                       " that can't be followed");

@@ -3,33 +3,14 @@
 //
 // Frames begin as sound ones and are spoilt more or less, since random bytes alone hardly get past
 // the destination MAC.
-#include <random>
-
 #include "pipeline/ip_rows.h"
+#include "support/chance.h"
 
 namespace podwarp::test {
 namespace {
 
 constexpr int kRounds = 20'000;
 constexpr uint64_t kSeed = 20261122;
-
-class Chance {
- public:
-  explicit Chance(uint64_t seed) : generator_(seed) {}
-
-  // From 0 to `bound` - 1.
-  uint32_t Below(uint64_t bound) { return static_cast<uint32_t>(generator_() % bound); }
-  bool OneIn(uint32_t n) { return Below(n) == 0; }
-  uint8_t Byte() { return static_cast<uint8_t>(generator_()); }
-  uint16_t Word() { return static_cast<uint16_t>(generator_()); }
-  template <typename T, size_t n>
-  const T& Of(const T (&choices)[n]) {
-    return choices[Below(n)];
-  }
-
- private:
-  std::mt19937_64 generator_;
-};
 
 class Conservation : public NodeTest {
  protected:

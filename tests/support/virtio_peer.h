@@ -84,6 +84,7 @@ class VirtioPeer {
   // happens when memory is plugged into a running guest, or pulled out again.
   absl::Status ShareMemory(uint16_t plugged = 0);
 
+  uint16_t queue_pairs() const { return options_.queue_pairs; }
   uint64_t features() const { return features_; }  // as negotiated last
   uint64_t protocol_features() const { return protocol_features_; }
 
