@@ -1,6 +1,7 @@
 #include "port/vhost_guard.h"
 
 #include <fcntl.h>
+#include <rte_version.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,12 +92,14 @@ bool CanBeMapped(int fd, const Region& region) {
 
 }  // namespace
 
-// struct vhu_msg_context of librte_vhost, which handlers of messages may rely on.
+// struct vhu_msg_context of librte_vhost. Handlers may rely on it to begin with the message; the
+// room for a message's payload, whose largest is a crypto session, grew in 25.03.
+constexpr size_t kPayloadRoom = RTE_VERSION >= RTE_VERSION_NUM(25, 3, 0, 0) ? 1072 : 632;
 struct __attribute__((packed)) VhostGuard::Context {
   uint32_t request;
   uint32_t flags;
   uint32_t payload_bytes;
-  uint8_t payload[632];
+  uint8_t payload[kPayloadRoom];
   int files[8];
   int file_count;
 
