@@ -269,10 +269,10 @@ void HostileGuest::MemoryTables() {
         region.bytes += chance_.OneIn(2) ? 4096 : uint64_t{1} << chance_.Below(64);
         break;
       case 1:
-        region.guest_address = -chance_.Below(region.bytes);
+        region.guest_address = uint64_t{0} - chance_.Below(region.bytes);
         break;
       case 2:
-        region.user_address = -chance_.Below(region.bytes);
+        region.user_address = uint64_t{0} - chance_.Below(region.bytes);
         break;
       case 3:  // overlapping
         table.region[table.regions] = region;
