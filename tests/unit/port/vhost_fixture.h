@@ -88,6 +88,15 @@ class VhostFixture : public testing::Test {
     return poll(&ready, 1, timeout_ms) == 1;
   }
 
+  // At rest, with nothing to say any more: librte_vhost may still be busy with the guest's last
+  // message, which wakes the queue afterwards.
+  static bool LayToRest(VhostPort& port) {
+    return Eventually([&] {
+      port.Wake(0);
+      return port.Rest(0) && Receive(port).empty() && !IsReadable(port, 0, /*timeout_ms=*/20);
+    });
+  }
+
   Rcu rcu_{1};
   std::atomic<int> changes_{0};
   VhostBackend backend_{&rcu_, [this] { ++changes_; }};
