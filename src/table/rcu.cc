@@ -3,9 +3,20 @@
 #include <glog/logging.h>
 
 #include <cstdlib>
+#include <mutex>
 #include <thread>
 
 namespace podwarp {
+namespace {
+
+// librte_rcu notes the newest token that is over, without an order for several who ask at once.
+bool IsOver(rte_rcu_qsbr* qsbr, uint64_t token) {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  return rte_rcu_qsbr_check(qsbr, token, /*wait=*/false) == 1;
+}
+
+}  // namespace
 
 // Plain aligned memory, not the EAL's: tables and their tests then need no hugepages, and the
 // variable is a few cache lines whatever its size.
@@ -35,7 +46,7 @@ void Rcu::Retire(std::function<void()> action) {
 
 size_t Rcu::Poll() {
   size_t ran = 0;
-  while (!retired_.empty() && rte_rcu_qsbr_check(qsbr_.get(), retired_.front().token, false) == 1) {
+  while (!retired_.empty() && IsOver(qsbr_.get(), retired_.front().token)) {
     // Taken out first: an action may retire more.
     const std::function<void()> action = std::move(retired_.front().action);
     retired_.pop_front();
@@ -46,10 +57,10 @@ size_t Rcu::Poll() {
 }
 
 void Rcu::WaitForReaders() const {
-  // What rte_rcu_qsbr_synchronize() does; inline, so that the thread sanitizer sees it. A reader may
-  // need this core to get on.
+  // What rte_rcu_qsbr_synchronize() does; inline, so that the thread sanitizer sees it. A reader
+  // may need this core to get on.
   const uint64_t token = rte_rcu_qsbr_start(qsbr_.get());
-  while (rte_rcu_qsbr_check(qsbr_.get(), token, /*wait=*/false) != 1) std::this_thread::yield();
+  while (!IsOver(qsbr_.get(), token)) std::this_thread::yield();
 }
 
 void Rcu::Synchronize() {
