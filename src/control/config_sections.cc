@@ -159,6 +159,7 @@ void ReadConfig(MappingReader* file, Config* config) {
   file->Mapping("limits", [&](MappingReader* limits) { ReadLimits(limits, &config->limits); });
   file->Mapping("memory", [&](MappingReader* memory) {
     memory->Scalar("file_prefix", ParseFilePrefix, &config->file_prefix);
+    memory->Scalar("buffers", IntegerIn<uint32_t>(0, 1u << 23), &config->buffers);
     memory->Scalar("hugepages_mb", IntegerIn<uint32_t>(0, 1u << 20), &config->hugepage_memory_mb);
   });
 }

@@ -127,6 +127,7 @@ std::string ToYaml(const Config& config) {
   root["limits"]["announcements_per_second"] = config.limits.announcements_per_second;
   root["limits"]["adjacencies"] = config.limits.adjacencies;
   root["memory"]["file_prefix"] = config.file_prefix;
+  root["memory"]["buffers"] = config.buffers;
   root["memory"]["hugepages_mb"] = config.hugepage_memory_mb;
   return YAML::Dump(root) + "\n";
 }

@@ -40,7 +40,7 @@ Launch::Launch(const Config& config) : config_(config), cores_(config.workers.co
 uint32_t Launch::BuffersNeeded() const {
   uint32_t queues = 0;
   for (const UplinkConfig& uplink : config_.uplinks) queues += uplink.queues;
-  return BufferCount({.uplink_queues = queues, .workers = workers()});
+  return std::max(config_.buffers, BufferCount({.uplink_queues = queues, .workers = workers()}));
 }
 
 uint16_t Launch::LargestMtu() const {
@@ -70,7 +70,7 @@ absl::StatusOr<rte_mempool*> Launch::MakePool() const {
   const uint32_t count = BuffersNeeded();
   LOG(INFO) << "frames: " << count << " buffers, " << (MemoryNeeded() >> 20)
             << " MiB: twice (1024 a receive queue of an uplink + 1024 a worker and such queue + "
-               "2624 a worker), "
+               "2624 a worker), at least memory.buffers; "
             << workers() << " worker(s)";
   return MakeBufferPool(count, LargestMtu());
 }

@@ -209,7 +209,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "idle:\n  mode: lazy\n  max_sleep: 500\n"
                   "limits:\n  arp_per_second: many\n  announcements_per_second: 0\n"
                   "  adjacencies: 4294967296\n"
-                  "memory:\n  file_prefix: a/b\n  hugepages_mb: 2G\n",
+                  "memory:\n  file_prefix: a/b\n  hugepages_mb: 2G\n  buffers: all\n",
                   {"4: workers.cores[0]: '1024' is not a whole number from 0 to 1023",
                    "6: idle.mode: 'lazy' is not an idle mode (expected adaptive or busy)",
                    "7: idle.max_sleep: '500' is not a duration (expected a number with its unit, "
@@ -221,7 +221,8 @@ INSTANTIATE_TEST_SUITE_P(
                    "16777216",
                    "13: memory.file_prefix: 'a/b' can't be a file prefix (expected a-z, A-Z, 0-9, "
                    "'.', '_', '-', not '.' first)",
-                   "14: memory.hugepages_mb: '2G' is not a whole number from 0 to 1048576"}},
+                   "14: memory.hugepages_mb: '2G' is not a whole number from 0 to 1048576",
+                   "15: memory.buffers: 'all' is not a whole number from 0 to 8388608"}},
         FaultCase{"SleepOutOfRange",
                   "idle: {max_sleep: 1s}\n",
                   {"4: idle.max_sleep: '1s' is out of range (expected 10us to 10ms)"}}),

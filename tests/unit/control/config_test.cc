@@ -52,6 +52,7 @@ TEST(Config, MinimalFileGetsDefaults) {
   EXPECT_EQ(config->idle, IdleConfig());
   EXPECT_EQ(config->limits, LimitsConfig());
   EXPECT_EQ(config->file_prefix, "podwarp-node-a");
+  EXPECT_EQ(config->buffers, 0u);
   EXPECT_EQ(config->hugepage_memory_mb, 0u);
 }
 
