@@ -27,6 +27,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/drop.h"
@@ -92,25 +93,27 @@ void Worker::Run() {
   tables_.rcu.Register(options_.id);
   tables_.rcu.Online(options_.id);
   const uint64_t spin = NanosecondsToCycles(kSpinNs);
-  uint64_t last_busy = rte_rdtsc();
+  uint64_t now = rte_rdtsc();
+  uint64_t last_busy = now;
   uint64_t sleep_ns = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
-    const uint64_t start = rte_rdtsc();
-    const uint32_t frames = Round();
+    const uint32_t frames = Round(now);
     tables_.rcu.Quiescent(options_.id);
-    const uint64_t end = rte_rdtsc();
+    // Read once a round: the end of one is the start of the next.
+    const uint64_t start = std::exchange(now, rte_rdtsc());
     if (frames > 0) {
-      counters_.cycles_busy.Add(end - start);
-      last_busy = end;
+      counters_.cycles_busy.Add(now - start);
+      last_busy = now;
       sleep_ns = 0;
       continue;
     }
-    counters_.cycles_idle.Add(end - start);
-    if (options_.idle.may_sleep && end - last_busy > spin) {
-      if (LayToRest(end, 0) > 0) continue;  // and the next round sends them
+    counters_.cycles_idle.Add(now - start);
+    if (options_.idle.may_sleep && now - last_busy > spin) {
+      if (LayToRest(now, 0) > 0) continue;  // and the next round sends them
       sleep_ns = std::min(std::max(2 * sleep_ns, options_.idle.first_sleep_ns),
                           options_.idle.max_sleep_ns);
       Sleep(sleep_ns);
+      now = rte_rdtsc();
     } else {
       rte_pause();
     }
@@ -119,15 +122,17 @@ void Worker::Run() {
   tables_.rcu.Unregister(options_.id);
 }
 
-uint32_t Worker::Round() {
-  const uint64_t now = rte_rdtsc();
+uint32_t Worker::Round() { return Round(rte_rdtsc()); }
+
+uint32_t Worker::Round(uint64_t now) {
   pipeline_.BeginRound(now);
   uint32_t frames = 0;
-  for (const ReceiveQueue& queue : *polled_.load(std::memory_order_acquire)) {
-    frames += Receive(queue.port, queue.queue);
+  const Polled& polled = *polled_.load(std::memory_order_acquire);
+  for (const ReceiveQueue& queue : polled.queues) frames += Receive(queue.port, queue.queue);
+  if (polled.others_report || !awake_.empty()) {
+    frames += ProcessAwake(now);
+    if (now >= next_readiness_check_) frames += ProcessReady(now);
   }
-  frames += ProcessAwake(now);
-  if (now >= next_readiness_check_) frames += ProcessReady(now);
   SendInjected();
   pipeline_.Flush();
   counters_.rounds.Add(1);
@@ -162,7 +167,8 @@ uint32_t Worker::ProcessAwake(uint64_t now) {
   return frames;
 }
 
-// Lays those to rest that have been silent for so long. Returns the frames that turned up meanwhile.
+// Lays those to rest that have been silent for so long. Returns the frames that turned up
+// meanwhile.
 uint32_t Worker::LayToRest(uint64_t now, uint64_t idle_cycles) {
   uint32_t frames = 0;
   for (size_t i = 0; i < awake_.size();) {
@@ -231,7 +237,8 @@ void Worker::DropInjected(rte_mbuf* frame) {
 }
 
 void Worker::Sleep(uint64_t ns) {
-  if (polled_.load(std::memory_order_acquire)->empty() && awake_.empty()) ns = kLongSleepNs;
+  const bool polls = !polled_.load(std::memory_order_acquire)->queues.empty() || !awake_.empty();
+  if (!polls) ns = kLongSleepNs;
   const timespec timeout{.tv_sec = static_cast<time_t>(ns / 1'000'000'000),
                          .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
   epoll_event event;
@@ -262,9 +269,9 @@ absl::Status Worker::AddQueue(PortId port, uint16_t queue) {
     const uint64_t wakeable = added.receive_mode() == ReceiveMode::kWakeable ? kWakeable : 0;
     epoll_event event{.events = EPOLLIN, .data = {.u64 = Pack(port, queue) | wakeable}};
     if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) {
-      return absl::ErrnoToStatus(errno,
-                                 absl::StrCat("port '", added.settings().name,
-                                              "': can't be watched by worker ", options_.id));
+      return absl::ErrnoToStatus(
+          errno, absl::StrCat("port '", added.settings().name, "': can't be watched by worker ",
+                              options_.id));
     }
   }
   queues_.push_back({port, queue, fd});
@@ -285,8 +292,9 @@ void Worker::RemoveQueues(PortId port) {
 
 void Worker::PublishPolled() {
   auto* polled = new Polled;
-  std::copy_if(queues_.begin(), queues_.end(), std::back_inserter(*polled),
+  std::copy_if(queues_.begin(), queues_.end(), std::back_inserter(polled->queues),
                [](const ReceiveQueue& queue) { return queue.readiness_fd < 0; });
+  polled->others_report = polled->queues.size() < queues_.size();
   tables_.rcu.RetireObject(polled_.exchange(polled, std::memory_order_acq_rel));
   eventfd_write(wake_fd_, 1);
 }

@@ -74,9 +74,13 @@ class Worker {
     uint32_t port;
     uint32_t removals;  // of the port's number, when it was injected
   };
-  // The queues that must be asked each round; the others report to the epoll set.
-  using Polled = std::vector<ReceiveQueue>;
+  // The queues that must be asked each round; the others report to the epoll set, if there are any.
+  struct Polled {
+    std::vector<ReceiveQueue> queues;
+    bool others_report = false;
+  };
 
+  uint32_t Round(uint64_t now);
   uint32_t Receive(PortId port, uint16_t queue);
   uint32_t ProcessAwake(uint64_t now);
   uint32_t ProcessReady(uint64_t now);
