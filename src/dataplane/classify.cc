@@ -1,8 +1,7 @@
 // Theory of operation
 //
-// Nearly all frames are plain: untagged, for us, IPv4 without options, whole and sound. One pass
-// recognises these by a handful of comparisons on words that one cache line holds; all others go to
-// ClassifySlowly(), which takes its time to say exactly what they are.
+// Nearly all frames are plain (plain_frames.h), and a burst of nothing else is left as it is. Each
+// other frame goes to ClassifySlowly(), which takes its time to say exactly what it is.
 //
 // Afterwards every frame starts with an untagged Ethernet header; a VLAN tag lives only in the
 // mbuf's metadata, whether the device stripped it or we did, and ports put it back. A frame's tag
@@ -10,6 +9,7 @@
 #include <cstring>
 
 #include "dataplane/drop.h"
+#include "dataplane/plain_frame.h"
 #include "dataplane/stages.h"
 #include "podwarp/dataplane/frame.h"
 #include "podwarp/net/checksum.h"
@@ -27,15 +27,10 @@ struct Verdict {
 
 Verdict Dropped(DropReason reason) { return {Protocol::kDropped, reason}; }
 
-uint16_t VlanOf(const rte_mbuf* frame) {
-  return (frame->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) ? frame->vlan_tci & kVlanIdMask : 0;
-}
-
-[[gnu::always_inline]] inline bool ChecksumIsRight(const rte_mbuf* frame, const Ipv4Header* ip) {
+bool ChecksumIsRight(const rte_mbuf* frame, const Ipv4Header* ip) {
   const uint64_t verdict = frame->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
   if (verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD) return true;
   if (verdict == RTE_MBUF_F_RX_IP_CKSUM_BAD) return false;
-  if (ip->version_and_length == 0x45) return Ipv4ChecksumIsRight(ip);
   return ChecksumSum(ip, ip->header_bytes()) == 0xffff;
 }
 
@@ -92,8 +87,7 @@ void StripVlan(rte_mbuf* frame) {
   rte_pktmbuf_adj(frame, sizeof(VlanTag));
 }
 
-// Out of line: inlined, it takes the registers away from the loop over plain frames.
-[[gnu::noinline]] Verdict ClassifySlowly(const Burst& burst, rte_mbuf* frame) {
+Verdict ClassifySlowly(const Burst& burst, rte_mbuf* frame) {
   const PortSettings& port = burst.ingress.port->settings();
   const auto* ethernet = HeaderAt<EthernetHeader>(frame, 0);
   if (ethernet == nullptr) return Dropped(DropReason::kFrameTooShort);
@@ -124,69 +118,38 @@ void StripVlan(rte_mbuf* frame) {
   return ClassifyIpv4(frame);
 }
 
-uint64_t Load64(const void* at) {
-  uint64_t value;
-  std::memcpy(&value, at, sizeof(value));
-  return value;
-}
-
-// The port's answers, as words to compare a frame's first 16 bytes with.
-struct Expected {
-  explicit Expected(const PortSettings& port) : vlan_id(port.vlan_id) {
-    EthernetHeader header{};
-    header.destination = port.router_mac;
-    header.source = port.router_mac;
-    header.ether_type = Be16(kEtherTypeIpv4);
-    destination = Load64(&header) & kMacMask;
-    const uint64_t tail = Load64(&header.source);
-    own_source = port.role == PortRole::kUplink ? tail & kMacMask : 0;
-    ether_type = tail & ~kMacMask;
+// What is left of the burst without the frames that aren't plain: these are judged one by one.
+void ClassifyOthers(WorkerContext& context, uint64_t plain, Burst& burst, Burst& arp) {
+  const uint16_t received = burst.count;
+  burst.count = 0;
+  for (uint16_t i = 0; i < received; ++i) {
+    rte_mbuf* frame = burst.frames[i];
+    if ((plain >> i & 1) != 0) {
+      burst.Add(frame, burst.destinations[i]);
+      continue;
+    }
+    const Verdict verdict = ClassifySlowly(burst, frame);
+    switch (verdict.protocol) {
+      case Protocol::kIpv4:
+        burst.Add(frame, Ipv4Of(frame)->destination.value());
+        break;
+      case Protocol::kArp:
+        arp.Add(frame);
+        break;
+      case Protocol::kDropped:
+        Drop(context, burst.ingress.id, frame, verdict.reason);
+        break;
+    }
   }
-  static constexpr uint64_t kMacMask = 0x0000ffffffffffff;
-  uint64_t destination;
-  uint64_t own_source;  // a MAC that the source must not be: zero, or our own on an uplink
-  uint64_t ether_type;
-  uint16_t vlan_id;
-};
-
-bool IsPlain(const Expected& expected, rte_mbuf* frame) {
-  const auto* start = rte_pktmbuf_mtod(frame, const uint8_t*);
-  const auto* ip = reinterpret_cast<const Ipv4Header*>(start + kEthernetHeaderBytes);
-  if (rte_pktmbuf_data_len(frame) < kEthernetHeaderBytes + sizeof(Ipv4Header)) return false;
-  const uint64_t head = Load64(start);
-  const uint64_t tail = Load64(start + sizeof(MacAddress));
-  const uint64_t source = tail & Expected::kMacMask;
-  const uint16_t total = ip->total_length.host();
-  return (head & Expected::kMacMask) == expected.destination &&
-         (tail & ~Expected::kMacMask) == expected.ether_type && (source & 1) == 0 && source != 0 &&
-         source != expected.own_source && VlanOf(frame) == expected.vlan_id &&
-         ip->version_and_length == 0x45 && total >= sizeof(Ipv4Header) &&
-         uint32_t{total} + kEthernetHeaderBytes <= rte_pktmbuf_pkt_len(frame) &&
-         ChecksumIsRight(frame, ip) && ip->source.is_host() && ip->destination.is_host();
 }
 
 }  // namespace
 
 void Classify(WorkerContext& context, Burst& burst, Burst& arp) {
-  const Expected expected(burst.ingress.port->settings());
-  const uint16_t received = burst.count;
-  for (uint16_t i = 0; i < received; ++i) rte_prefetch0(rte_pktmbuf_mtod(burst.frames[i], void*));
-  burst.count = 0;
-  for (uint16_t i = 0; i < received; ++i) {
-    rte_mbuf* frame = burst.frames[i];
-    if (!IsPlain(expected, frame)) [[unlikely]] {
-      const Verdict verdict = ClassifySlowly(burst, frame);
-      if (verdict.protocol == Protocol::kDropped) {
-        Drop(context, burst.ingress.id, frame, verdict.reason);
-        continue;
-      }
-      if (verdict.protocol == Protocol::kArp) {
-        arp.Add(frame);
-        continue;
-      }
-    }
-    burst.Add(frame, Ipv4Of(frame)->destination.value());
-  }
+  burst.traits = BurstTraits::OfNone();
+  const PlainHeaders plain(burst.ingress.port->settings());
+  const uint64_t found = context.find_plain_frames(plain, burst);
+  if (found != FirstFrames(burst.count)) ClassifyOthers(context, found, burst, arp);
 }
 
 }  // namespace podwarp

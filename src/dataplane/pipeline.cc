@@ -14,14 +14,6 @@
 namespace podwarp {
 namespace {
 
-void CountReceived(WorkerContext& context, const Burst& burst) {
-  uint64_t bytes = 0;
-  for (uint16_t i = 0; i < burst.count; ++i) bytes += rte_pktmbuf_pkt_len(burst.frames[i]);
-  PortCounters& counters = context.counters.ports[burst.ingress.id];
-  counters.received_frames.Add(burst.count);
-  counters.received_bytes.Add(bytes);
-}
-
 void ForwardExceptions(WorkerContext& context, const Burst& exceptions);
 
 void Forward(WorkerContext& context, Burst& burst) {
@@ -63,10 +55,12 @@ uint16_t Pipeline::Process(PortId id, uint16_t queue) {
   burst.count = port->Receive(queue, burst.frames, kBurstFrames);
   if (burst.count == 0) return 0;
   const uint16_t received = burst.count;
-  CountReceived(context_, burst);
 
   Burst arp(burst.ingress);
   Classify(context_, burst, arp);
+  PortCounters& counters = context_.counters.ports[id];
+  counters.received_frames.Add(received);
+  counters.received_bytes.Add(burst.traits.bytes);
   if (arp.count > 0) {
     AnswerArp(context_, arp);
     TransmitTo(context_, id, arp);

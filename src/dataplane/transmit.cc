@@ -2,8 +2,7 @@
 //
 // Frames wait in a buffer for each port until the end of the round, so that a port is called once
 // with many. A burst mostly goes to one port as a whole, without anything left to be done to its
-// frames: that case is one comparison a frame and one copy of pointers. A full buffer is flushed at
-// once.
+// frames: in that case only pointers are copied. A full buffer is flushed at once.
 #include <cstring>
 
 #include "dataplane/drop.h"
@@ -71,9 +70,10 @@ void FinishAndAppend(WorkerContext& context, PortId id, rte_mbuf* frame) {
   for (uint16_t i = 0; i < finished.count; ++i) Append(context, id, &pieces[i], 1);
 }
 
-bool IsPlain(const rte_mbuf* frame) {
-  return (frame->ol_flags & (offload_internal::flag | RTE_MBUF_F_TX_VLAN)) == 0 &&
-         frame->nb_segs == 1;
+// Whether `port` can have all frames of the burst as they are.
+bool SuitAsTheyAre(const BurstTraits& burst, const PortCapabilities& port) {
+  const uint64_t unfinished = offload_internal::flag | (port.vlan_insert ? 0 : RTE_MBUF_F_TX_VLAN);
+  return (burst.flags & unfinished) == 0 && (burst.segments == 1 || port.multi_segment);
 }
 
 }  // namespace
@@ -84,13 +84,11 @@ void TransmitTo(WorkerContext& context, PortId port, Burst& burst) {
 
 void Transmit(WorkerContext& context, Burst& burst) {
   if (burst.count == 0) return;
-  const AdjacencyTable& adjacencies = context.tables.adjacencies;
-  const PortId first = adjacencies[burst.adjacencies[0]].port;
-  bool all_alike = true;
-  for (uint16_t i = 0; i < burst.count; ++i) {
-    all_alike &= adjacencies[burst.adjacencies[i]].port == first && IsPlain(burst.frames[i]);
+  const Port* egress = burst.egress == kNoPort ? nullptr : context.tables.ports.Get(burst.egress);
+  if (egress != nullptr && SuitAsTheyAre(burst.traits, egress->capabilities())) {
+    return Append(context, burst.egress, burst.frames, burst.count);
   }
-  if (all_alike) return Append(context, first, burst.frames, burst.count);
+  const AdjacencyTable& adjacencies = context.tables.adjacencies;
   for (uint16_t i = 0; i < burst.count; ++i) {
     FinishAndAppend(context, adjacencies[burst.adjacencies[i]].port, burst.frames[i]);
   }

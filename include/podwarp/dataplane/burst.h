@@ -25,14 +25,37 @@ struct Ingress {
   PortRole role() const { return port->settings().role; }
 };
 
+// What is true of the frames of a burst together, so that nobody needs to ask each of them. A burst
+// that was not looked at yet may hold anything.
+struct BurstTraits {
+  uint64_t flags = UINT64_MAX;  // rte_mbuf::ol_flags of all, or'ed
+  uint16_t segments =
+      UINT16_MAX;  // rte_mbuf::nb_segs of all, or'ed: 1 if each is whole in one mbuf
+  uint32_t longest_bytes = UINT32_MAX;
+  uint64_t bytes = 0;  // of all that were looked at, without frame check sequence
+
+  static BurstTraits OfNone() { return {.flags = 0, .segments = 0, .longest_bytes = 0}; }
+  void Include(const rte_mbuf* frame) {
+    const uint32_t frame_bytes = rte_pktmbuf_pkt_len(frame);
+    flags |= frame->ol_flags;
+    segments |= frame->nb_segs;
+    if (frame_bytes > longest_bytes) longest_bytes = frame_bytes;
+    bytes += frame_bytes;
+  }
+};
+
 struct Burst {
   explicit Burst(const Ingress& from) : ingress(from) {}
 
   Ingress ingress;
   uint16_t count = 0;
+  BurstTraits traits;  // by Classify; frames that leave the burst later still count
   rte_mbuf* frames[kBurstFrames];
   uint32_t destinations[kBurstFrames];       // by Classify: IPv4, in the host's order
   AdjacencyIndex adjacencies[kBurstFrames];  // by Route
+
+  // By Rewrite: the port by which all frames leave; kNoPort: several, or nobody has looked.
+  PortId egress = kNoPort;
 
   bool full() const { return count == kBurstFrames; }
   void Add(rte_mbuf* frame) { frames[count++] = frame; }
@@ -42,5 +65,11 @@ struct Burst {
     frames[count++] = frame;
   }
 };
+
+// The first `count` frames of a burst, a bit for each.
+inline uint64_t FirstFrames(uint16_t count) {
+  return count == 64 ? UINT64_MAX : (uint64_t{1} << count) - 1;
+}
+static_assert(kBurstFrames <= 64);
 
 }  // namespace podwarp

@@ -30,6 +30,11 @@ struct RateLimits {
   Rate icmp_errors;  // of the worker
 };
 
+// How frames are examined: src/dataplane/plain_frames.h.
+struct PlainHeaders;
+using PlainFrameFinder = uint64_t (*)(const PlainHeaders& plain, Burst& burst);
+PlainFrameFinder BestPlainFrameFinder();  // for this processor
+
 // What the stages share.
 struct WorkerContext {
   uint16_t worker;
@@ -38,6 +43,7 @@ struct WorkerContext {
   EventRing& events;
   rte_mempool* pool;  // for frames that podwarp makes
   RateLimits limits;
+  PlainFrameFinder find_plain_frames = BestPlainFrameFinder();
   uint64_t now = 0;  // TSC at the start of the round
 
   std::vector<TransmitBuffer> transmit = std::vector<TransmitBuffer>(kMaxPorts);

@@ -1,6 +1,7 @@
 // Internet checksums (RFC 1071) and their incremental update (RFC 1624).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -45,9 +46,14 @@ inline Be16 UpdateChecksum(Be16 checksum, uint16_t old_raw, uint16_t new_raw) {
 // the checksum rises by it, with end-around carry (RFC 1141 as corrected by RFC 1624).
 // REQUIRES: time_to_live > 0.
 inline void DecrementTtl(Ipv4Header* header) {
-  const uint32_t sum = uint32_t{header->checksum.raw()} + Be16(0x0100).raw();
-  header->checksum = Be16::FromRaw(static_cast<uint16_t>(sum + (sum >= 0xffff ? 1 : 0)));
-  --header->time_to_live;
+  // TTL, protocol and checksum in one word. On a little-endian machine the TTL stands lowest and
+  // the checksum highest, and 0x0100 on the wire is 1 in it.
+  auto* at = reinterpret_cast<uint8_t*>(header) + offsetof(Ipv4Header, time_to_live);
+  uint32_t word;
+  std::memcpy(&word, at, sizeof(word));
+  const uint32_t carry = word >= 0xfffe0000 ? 0x10000 : 0;
+  word += 0x10000 + carry - 1;
+  std::memcpy(at, &word, sizeof(word));
 }
 
 }  // namespace podwarp

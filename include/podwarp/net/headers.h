@@ -63,6 +63,8 @@ enum ArpOperation : uint16_t {
 
 // RFC 791.
 struct Ipv4Header {
+  static constexpr uint8_t kPlainVersionAndLength = 0x45;  // no options
+
   uint8_t version_and_length;  // version in the high half, header length in 32-bit words below
   uint8_t type_of_service;
   Be16 total_length;

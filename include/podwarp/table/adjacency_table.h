@@ -11,7 +11,9 @@
 // entries are used.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -59,8 +61,17 @@ struct alignas(32) Adjacency {
   uint8_t unused[5] = {};
   uint32_t owner = 0;  // number of the pod, node, ... in the control's tables, for reports
   uint32_t unused2 = 0;
+
+  // Port, MTU, VLAN and kind in one word: all that decides whether a frame may go there.
+  uint64_t way() const {
+    uint64_t word;
+    std::memcpy(&word, reinterpret_cast<const char*>(this) + kWayOffset, sizeof(word));
+    return word;
+  }
+  static constexpr size_t kWayOffset = 2 * sizeof(MacAddress);
 };
-static_assert(sizeof(Adjacency) == 32);
+static_assert(sizeof(Adjacency) == 32 && offsetof(Adjacency, port) == Adjacency::kWayOffset &&
+              offsetof(Adjacency, kind) < Adjacency::kWayOffset + sizeof(uint64_t));
 
 class AdjacencyTable {
  public:
