@@ -104,6 +104,8 @@ AnswerDict Describe(const WorkerReport& worker) {
       .Add("dropped_frames", worker.traffic.dropped_frames)
       .Add("bursts", worker.bursts)
       .Add("rounds", worker.rounds)
+      .Add("cycles_busy", worker.cycles_busy)
+      .Add("cycles_total", worker.cycles_total)
       .Add("busy_percent", absl::StrFormat("%.2f", worker.busy_percent))
       .Add("cycles_per_frame", static_cast<uint64_t>(std::llround(worker.cycles_per_frame)))
       .Add("sleeps", worker.sleeps)

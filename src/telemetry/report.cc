@@ -135,10 +135,13 @@ WorkerReport ReportWorker(const Node& node, size_t index) {
                       .icmp_errors = counters.icmp_errors.value(),
                       .events_lost = counters.events_lost.value()};
   for (const PortCounters& port : counters.ports) AddTo(report.traffic, port);
-  const auto busy = static_cast<double>(counters.cycles_busy.value());
-  const auto total =
-      busy + static_cast<double>(counters.cycles_idle.value() + counters.cycles_sleeping.value());
-  if (total > 0) report.busy_percent = 100 * busy / total;
+  report.cycles_busy = counters.cycles_busy.value();
+  report.cycles_total =
+      report.cycles_busy + counters.cycles_idle.value() + counters.cycles_sleeping.value();
+  const auto busy = static_cast<double>(report.cycles_busy);
+  if (report.cycles_total > 0) {
+    report.busy_percent = 100 * busy / static_cast<double>(report.cycles_total);
+  }
   const uint64_t frames = report.traffic.received_frames;
   if (frames > 0) report.cycles_per_frame = busy / static_cast<double>(frames);
   return report;

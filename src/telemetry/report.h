@@ -94,7 +94,10 @@ struct WorkerReport {
   TrafficReport traffic;
   uint64_t rounds = 0;
   uint64_t bursts = 0;
-  // Of all TSC cycles since it started: rounds that had frames; 0 to 100.
+  // TSC cycles since it started: those of rounds that had frames, and all of them.
+  uint64_t cycles_busy = 0;
+  uint64_t cycles_total = 0;
+  // The busy share of all; 0 to 100.
   double busy_percent = 0;
   double cycles_per_frame = 0;  // of busy rounds; 0 without frames
   uint64_t sleeps = 0;

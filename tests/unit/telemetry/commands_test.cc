@@ -207,6 +207,8 @@ TEST_F(Commands, TellOfNodesWorkersAndDrops) {
   const std::vector<json> workers = AskAll("/podwarp/workers");
   ASSERT_EQ(workers.size(), 1u);
   EXPECT_EQ(workers[0].at("queues"), 4);
+  EXPECT_EQ(workers[0].at("cycles_busy"), 0);
+  EXPECT_EQ(workers[0].at("cycles_total"), 0);
   EXPECT_EQ(workers[0].at("busy_percent"), "0.00");
   const json drops = client_->Ask("/podwarp/drops");
   EXPECT_EQ(drops.size(), kDropReasons);

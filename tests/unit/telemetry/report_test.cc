@@ -63,6 +63,8 @@ TEST(Report, PortsSumWhatWorkersCounted) {
   EXPECT_EQ(worker.traffic.received_frames, 2u);
   EXPECT_EQ(worker.arp_answers, 1u);
   EXPECT_GT(worker.rounds, 0u);
+  EXPECT_GT(worker.cycles_busy, 0u);
+  EXPECT_GE(worker.cycles_total, worker.cycles_busy);
   EXPECT_GT(worker.busy_percent, 0);
   EXPECT_LE(worker.busy_percent, 100);
   EXPECT_GT(worker.cycles_per_frame, 0);
