@@ -82,3 +82,13 @@ class Console:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def stop(self, timeout: float = 10) -> None:
+        """SIGTERM, if it still runs, and SIGKILL if that has not ended it in time."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
