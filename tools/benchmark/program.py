@@ -1,0 +1,49 @@
+"""Programs that are measured: started, watched, and ended whatever happens."""
+
+import pathlib
+import subprocess
+from collections.abc import Sequence
+
+from testbed.console import Console
+from testbed.process import remove_leftovers
+
+from .errors import BenchError
+
+
+class Program(Console):
+    """A program with DPDK in it. It dies with the bench, even if that is killed."""
+
+    def __init__(self, directory: pathlib.Path, prefix: str) -> None:
+        super().__init__(directory, prefix)
+        self.prefix = prefix
+
+    def start(self, command: Sequence[str]) -> None:
+        super().start(["setpriv", "--pdeathsig", "KILL", *command])
+
+    def wait_until(self, pattern: str, timeout: float = 60) -> None:
+        try:
+            self.wait_for(pattern, timeout=timeout)
+        except (RuntimeError, TimeoutError) as error:
+            last = "\n".join(self.output().splitlines()[-15:])
+            raise BenchError(f"{str(error).splitlines()[0]} It wrote:\n{last}") from error
+
+    def end(self) -> None:
+        """SIGTERM, and SIGKILL if that doesn't help; then what DPDK leaves behind is removed."""
+        self.stop()
+        remove_leftovers(self.prefix)
+
+
+def capture(*command: str, timeout: float = 30) -> str:
+    """What a program writes, whatever its status; nothing if there is no such program."""
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        ).stdout
+    except FileNotFoundError:
+        return ""

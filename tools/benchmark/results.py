@@ -1,0 +1,108 @@
+"""What was measured: a row a contender of a case, its median and spread, and ratios."""
+
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+from .case import Case
+from .contender import Sample
+
+PODWARP = "podwarp"
+
+
+@dataclass
+class Row:
+    """One contender's samples in one case, in the order of the rounds."""
+
+    suite: str
+    case: Case
+    contender: str
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def values(self) -> list[float]:
+        return [sample.value for sample in self.samples]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def low(self) -> float:
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        return max(self.values)
+
+    @property
+    def cycles_per_frame(self) -> float | None:
+        cycles = [s.cycles_per_frame for s in self.samples if s.cycles_per_frame is not None]
+        return statistics.median(cycles) if cycles else None
+
+    @property
+    def details(self) -> dict[str, float]:
+        """Medians of what the samples say beside their value."""
+        names = {name for sample in self.samples for name in sample.details}
+        return {
+            name: statistics.median(s.details[name] for s in self.samples if name in s.details)
+            for name in sorted(names)
+        }
+
+    @property
+    def is_podwarp(self) -> bool:
+        return self.contender.startswith(PODWARP)
+
+
+@dataclass
+class Results:
+    """Of a whole run. `failures` and `disturbed` are sentences."""
+
+    rows: list[Row] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    disturbed: list[str] = field(default_factory=list)
+
+    def row(self, suite: str, case: str, contender: str) -> Row | None:
+        """None if it was not measured."""
+        for row in self.rows:
+            if (row.suite, row.case.name, row.contender) == (suite, case, contender):
+                return row
+        return None
+
+    def peers(self, row: Row) -> list[Row]:
+        """The other contenders of the same case."""
+        return [
+            other
+            for other in self.rows
+            if (other.suite, other.case.name) == (row.suite, row.case.name) and other is not row
+        ]
+
+    def floor(self, row: Row) -> Row | None:
+        return self.row(row.suite, row.case.name, row.case.floor)
+
+    def describe(self, row: Row) -> dict[str, Any]:
+        """The row as JSON has it."""
+        floor = self.floor(row)
+        return {
+            "suite": row.suite,
+            "case": row.case.name,
+            "contender": row.contender,
+            "unit": row.case.unit,
+            "more_is_better": row.case.more_is_better,
+            "median": row.median,
+            "low": row.low,
+            "high": row.high,
+            "samples": row.values,
+            "floor": row.case.floor if floor else None,
+            "ratio_to_floor": ratio(row, floor),
+            "ratio_to": {peer.contender: ratio(row, peer) for peer in self.peers(row)},
+            "cycles_per_frame": row.cycles_per_frame,
+            "details": row.details,
+        }
+
+
+def ratio(row: Row | None, to: Row | None) -> float | None:
+    """Of their medians; None where one is missing or zero."""
+    if row is None or to is None or to.median == 0:
+        return None
+    return row.median / to.median

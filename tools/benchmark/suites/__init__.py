@@ -1,0 +1,8 @@
+"""All suites, in the order in which they run. A file a suite."""
+
+from ..case import Suite
+from . import uplink
+
+SUITES: list[Suite] = [
+    uplink.SUITE,
+]
