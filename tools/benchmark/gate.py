@@ -20,9 +20,9 @@ def measured(results: Results) -> Baseline:
     for row in results.rows:
         floor = results.floor(row)
         share = ratio(row, floor)
-        if row.contender == "podwarp" and floor is not None and share is not None:
+        if row.is_podwarp and floor is not None and share is not None:
             entry = {"ratio": round(share, 4), "noise": round(noise(row, floor), 4)}
-            baseline.setdefault(row.suite, {})[row.case.name] = entry
+            baseline.setdefault(row.suite, {})[row.case.name + row.variant] = entry
     return baseline
 
 

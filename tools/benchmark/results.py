@@ -50,8 +50,13 @@ class Row:
         }
 
     @property
+    def variant(self) -> str:
+        """What follows the contender's own name: ", 2 workers". Compared is like with like."""
+        return "".join(self.contender.partition(", ")[1:])
+
+    @property
     def is_podwarp(self) -> bool:
-        return self.contender.startswith(PODWARP)
+        return self.contender == PODWARP + self.variant
 
 
 @dataclass
@@ -77,8 +82,14 @@ class Results:
             if (other.suite, other.case.name) == (row.suite, row.case.name) and other is not row
         ]
 
+    def beside(self, row: Row, contender: str) -> Row | None:
+        """The contender's row in the same case: of the same variant, if it has variants."""
+        return self.row(row.suite, row.case.name, contender + row.variant) or self.row(
+            row.suite, row.case.name, contender
+        )
+
     def floor(self, row: Row) -> Row | None:
-        return self.row(row.suite, row.case.name, row.case.floor)
+        return self.beside(row, row.case.floor)
 
     def describe(self, row: Row) -> dict[str, Any]:
         """The row as JSON has it."""
@@ -93,7 +104,7 @@ class Results:
             "low": row.low,
             "high": row.high,
             "samples": row.values,
-            "floor": row.case.floor if floor else None,
+            "floor": floor.contender if floor else None,
             "ratio_to_floor": ratio(row, floor),
             "ratio_to": {peer.contender: ratio(row, peer) for peer in self.peers(row)},
             "cycles_per_frame": row.cycles_per_frame,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from .results import Results, Row, ratio
+from .results import PODWARP, Results, Row, ratio
 
 Cells = Sequence[str]
 
@@ -41,7 +41,7 @@ def _suite(results: Results, rows: list[Row]) -> Iterator[Cells]:
 
 
 def _row(results: Results, row: Row) -> Cells:
-    podwarp = next((peer for peer in results.peers(row) if peer.is_podwarp), None)
+    podwarp = results.beside(row, PODWARP)
     cycles = row.cycles_per_frame
     return (
         row.contender,

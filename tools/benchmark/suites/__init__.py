@@ -1,8 +1,9 @@
 """All suites, in the order in which they run. A file a suite."""
 
 from ..case import Suite
-from . import uplink
+from . import scale, uplink
 
 SUITES: list[Suite] = [
     uplink.SUITE,
+    scale.SUITE,
 ]
