@@ -40,10 +40,18 @@ class Podwarp(Forwarder):
         self.telemetry = Telemetry(prefix)
         self._file = bench.directory / f"{prefix}.yaml"
 
-    def start(self) -> None:
+    def write_config(self) -> None:
+        """Once: start() does it if nobody has."""
         if not self._file.exists():
             self._file.write_text(to_yaml(self._config), encoding="utf-8")
+
+    def launch(self) -> None:
+        """Returns at once."""
+        self.write_config()
         self.program.start([str(self._bench.podwarp), f"--config={self._file}"])
+
+    def start(self) -> None:
+        self.launch()
         self.program.wait_until(_READY, timeout=self._start_timeout)
 
     def end(self) -> None:

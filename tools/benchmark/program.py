@@ -1,5 +1,6 @@
 """Programs that are measured: started, watched, and ended whatever happens."""
 
+import os
 import pathlib
 import subprocess
 from collections.abc import Sequence
@@ -24,12 +25,25 @@ class Program(Console):
         try:
             self.wait_for(pattern, timeout=timeout)
         except (RuntimeError, TimeoutError) as error:
-            last = "\n".join(self.output().splitlines()[-15:])
-            raise BenchError(f"{str(error).splitlines()[0]} It wrote:\n{last}") from error
+            raise BenchError(f"{str(error).splitlines()[0]} It wrote:\n{self.tail()}") from error
+
+    def tail(self) -> str:
+        """The last that it wrote."""
+        return "\n".join(self.output().splitlines()[-15:])
+
+    def cpu_seconds(self) -> float:
+        """User and system time that all its threads have used so far."""
+        stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def end(self) -> None:
         """SIGTERM, and SIGKILL if that doesn't help; then what DPDK leaves behind is removed."""
         self.stop()
+        remove_leftovers(self.prefix)
+
+    def kill(self) -> None:
+        super().kill()
         remove_leftovers(self.prefix)
 
 

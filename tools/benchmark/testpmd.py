@@ -49,16 +49,19 @@ class Testpmd(Forwarder):
             *["stdbuf", "--output=L", PROGRAM, f"--lcores={','.join(lcores)}"],
             *["--no-pci", f"--file-prefix={self.program.prefix}"],
             *[f"--vdev={vdev}" for vdev in vdevs],
-            *["--", "--interactive", f"--forward-mode={mode}", f"--nb-cores={len(self._cores)}"],
+            *["--", "--interactive", "--auto-start"],
+            *[f"--forward-mode={mode}", f"--nb-cores={len(self._cores)}"],
             *[f"--rxq={queues}", f"--txq={queues}", f"--burst={BURST}"],
             *[f"--total-num-mbufs={buffers}", *options],
         ]
 
-    def start(self) -> None:
+    def launch(self) -> None:
+        """Returns at once."""
         self.program.start(self._command)
+
+    def start(self) -> None:
+        self.launch()
         self.program.wait_until("^testpmd> ")
-        self.program.say("start")
-        self.program.wait_until("packet forwarding - ports=")
 
     def end(self) -> None:
         self.program.end()

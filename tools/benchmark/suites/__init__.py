@@ -1,9 +1,11 @@
 """All suites, in the order in which they run. A file a suite."""
 
 from ..case import Suite
-from . import scale, uplink
+from . import idle, scale, startup, uplink
 
 SUITES: list[Suite] = [
     uplink.SUITE,
     scale.SUITE,
+    startup.SUITE,
+    idle.SUITE,
 ]

@@ -1,0 +1,71 @@
+"""What a node without traffic costs: the whole process's share of a core, asleep most of the time."""
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+
+from testbed.command import wait_for
+from testbed.config import Config
+from testbed.light_peer import connect_when_listened
+from testbed.vhost import SERVER, VhostPod
+
+from ..bench import Bench
+from ..case import Case, Suite
+from ..closed_loop import podwarp_config
+from ..contender import WARM_UP_SECONDS, Contender, Sample
+from ..pods import vhost_pods
+from ..podwarp import Podwarp
+from ..routes import Ranges
+
+# A process that sleeps has few moments to be measured by: it takes longer than one that works.
+_LONGER = 10 / 3
+
+
+class IdlePodwarp(Contender):
+    """podwarp with two uplinks that receive nothing, and connected guests that send nothing."""
+
+    def __init__(self, bench: Bench, pods: Sequence[VhostPod]) -> None:
+        super().__init__("podwarp")
+        self._pods = pods
+        self._podwarp = Podwarp(bench, _config(pods))
+
+    def measure(self, seconds: float) -> Sample:
+        program = self._podwarp.program
+        try:
+            self._podwarp.start()
+            with contextlib.ExitStack() as guests:
+                for pod in self._pods:
+                    guests.callback(connect_when_listened(pod.socket).close)
+                wait_for(self._is_connected, "all guests are connected")
+                time.sleep(WARM_UP_SECONDS)
+                begin, used = time.monotonic(), program.cpu_seconds()
+                time.sleep(seconds * _LONGER)
+                share = (program.cpu_seconds() - used) / (time.monotonic() - begin)
+        finally:
+            self._podwarp.end()
+        return Sample(100 * share)
+
+    def _is_connected(self) -> bool:
+        return all(port["up"] for port in self._podwarp.telemetry.entries("/podwarp/ports"))
+
+
+def _config(pods: Sequence[VhostPod]) -> Config:
+    config = podwarp_config(Ranges(256), ["net_null0,no-rx=1", "net_null1,no-rx=1"])
+    return {**config, "idle": {"mode": "adaptive"}, "pods": [pod.config() for pod in pods]}
+
+
+def _contenders(count: int) -> Callable[[Bench], Sequence[Contender]]:
+    return lambda bench: [IdlePodwarp(bench, vhost_pods(bench, count, SERVER))]
+
+
+def _case(name: str, pods: int) -> Case:
+    return Case(
+        name, _contenders(pods), unit="% of a core", more_is_better=False, is_quick=True, floor=""
+    )
+
+
+SUITE = Suite(
+    "idle",
+    "the process's share of a core without traffic, adaptive mode, pods connected by vhost-user",
+    [_case("no pods", 0), _case("250 pods", 250)],
+)
