@@ -48,11 +48,15 @@ class ClosedLoop:
         """The one that is left alone longest comes first."""
         return [self.bench.cores.worker, self.bench.cores.load][: self.workers]
 
-    def podwarp(self, name: str = "podwarp") -> Forwarder:
+    def config(self) -> Config:
+        """podwarp's."""
         config = podwarp_config(self.traffic.layout, self.devices, queues=self.workers)
         config["memory"] = {"buffers": self.buffers}
         config["workers"] = {"cores": self.worker_cores}
-        return Podwarp(self.bench, config, name=name)
+        return config
+
+    def podwarp(self, name: str = "podwarp") -> Forwarder:
+        return Podwarp(self.bench, self.config(), name=name)
 
     def testpmd(self, mode: str, name: str = "") -> Forwarder:
         return Testpmd(
