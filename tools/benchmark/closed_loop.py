@@ -13,6 +13,7 @@ from testbed.config import Config
 from .bench import Bench
 from .contender import Forwarder
 from .frames import ROUTER_MAC, Traffic
+from .ovs import Ovs, dpdk_interface, route_flows
 from .podwarp import Podwarp
 from .routes import GATEWAY, POD_RANGES, Layout
 from .testpmd import Testpmd
@@ -69,6 +70,12 @@ class ClosedLoop:
             name=name,
         )
 
+    def ovs(self) -> Forwarder:
+        interfaces = [dpdk_interface(*port) for port in zip(("in", "out"), self.devices)]
+        prefixes = self.traffic.layout.prefixes_by_node()
+        macs = [node_mac(i) for i in range(len(prefixes))]
+        return Ovs(self.bench, interfaces, route_flows(prefixes, macs, ROUTER_MAC))
+
 
 def podwarp_config(layout: Layout, devices: Sequence[str], queues: int = 1) -> Config:
     """A node between two uplinks, `in` and `out`; the layout's nodes are behind `out`."""
@@ -85,10 +92,14 @@ def podwarp_config(layout: Layout, devices: Sequence[str], queues: int = 1) -> C
         "nodes": [
             {
                 "name": f"node-{i}",
-                "virtual_mac": f"02:00:00:01:{i >> 8:02x}:{i & 255:02x}",
+                "virtual_mac": node_mac(i),
                 "uplink": "out",
                 "pod_ranges": prefixes,
             }
             for i, prefixes in enumerate(layout.prefixes_by_node())
         ],
     }
+
+
+def node_mac(number: int) -> str:
+    return f"02:00:00:01:{number >> 8:02x}:{number & 255:02x}"

@@ -17,16 +17,21 @@ DENSE, SPARSE = 256, 16  # pods in each /24
 _UNIFORM = 262_144
 
 
-def _contenders(traffic: Traffic) -> Callable[[Bench], Sequence[Contender]]:
+def _contenders(traffic: Traffic, with_peers: bool) -> Callable[[Bench], Sequence[Contender]]:
     def make(bench: Bench) -> Sequence[Contender]:
         loop = ClosedLoop(bench, traffic)
-        return [loop.podwarp(), loop.testpmd("io"), loop.testpmd("macswap")]
+        contenders: list[Contender] = [loop.podwarp(), loop.testpmd("io"), loop.testpmd("macswap")]
+        if bench.with_ovs and with_peers:
+            contenders.append(loop.ovs())
+        return contenders
 
     return make
 
 
 def _case(name: str, traffic: Traffic, is_quick: bool = False) -> Case:
-    return Case(name, _contenders(traffic), is_quick=is_quick)
+    """Other routers than podwarp take part where their tables are of the size they are made for."""
+    with_peers = isinstance(traffic.layout, Ranges) and traffic.frames <= 16384
+    return Case(name, _contenders(traffic, with_peers), is_quick=is_quick)
 
 
 def _pods(pods: int, per_24: int, flows: int = 16384) -> Traffic:
