@@ -29,10 +29,10 @@ def main(arguments: list[str]) -> int:
         status: int = importlib.import_module("benchmark.pktgen").main(arguments[1:])
         return status
     asked = options.parse(arguments)
-    if asked.list:
-        print(options.listing())
-        return 0
     chosen = options.choose(asked.suites, quick=asked.quick)
+    if asked.list:
+        print(options.listing(chosen))
+        return 0
     baseline = gate.read() if asked.gate else {}
     tsc_hz = machine.tsc_hz()
     with tempfile.TemporaryDirectory(prefix="podwarp-bench-") as directory:

@@ -3,27 +3,38 @@
 import json
 import pathlib
 import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from .errors import BenchError
 from .results import Results, Row, ratio
 
 FILE = pathlib.Path(__file__).with_name("baseline.json")
-# What no run can tell from noise, however well its own rounds agree.
-_LEAST_NOISE = 0.02
+# What no run can tell from noise, however well its own rounds agree; and noise that is no excuse.
+_LEAST_NOISE, _MOST_NOISE = 0.02, 0.10
 
 Baseline = dict[str, dict[str, dict[str, float]]]  # suite -> case -> ratio and noise
 
 
-def measured(results: Results) -> Baseline:
-    """Of podwarp, in all cases that have a floor."""
-    baseline: Baseline = {}
+@dataclass(frozen=True)
+class Share:
+    """What podwarp's median is of the floor's, in one case."""
+
+    suite: str
+    case: str
+    ratio: float
+    noise: float
+    more_is_better: bool
+
+
+def shares(results: Results) -> Iterator[Share]:
+    """Of all cases that have a floor."""
     for row in results.rows:
         floor = results.floor(row)
         share = ratio(row, floor)
         if row.is_podwarp and floor is not None and share is not None:
-            entry = {"ratio": round(share, 4), "noise": round(noise(row, floor), 4)}
-            baseline.setdefault(row.suite, {})[row.case.name + row.variant] = entry
-    return baseline
+            case = row.case.name + row.variant
+            yield Share(row.suite, case, share, noise(row, floor), row.case.more_is_better)
 
 
 def noise(row: Row, floor: Row) -> float:
@@ -34,7 +45,7 @@ def noise(row: Row, floor: Row) -> float:
         low, high = quartiles[0], quartiles[-1]
     else:
         low, high = ratios[0], ratios[-1]
-    return max((high - low) / 2, _LEAST_NOISE)
+    return min(max((high - low) / 2, _LEAST_NOISE), _MOST_NOISE)
 
 
 def read(file: pathlib.Path = FILE) -> Baseline:
@@ -50,32 +61,29 @@ def read(file: pathlib.Path = FILE) -> Baseline:
 def update(results: Results, file: pathlib.Path = FILE) -> None:
     """Writes what was measured; other cases stay as they are in the file."""
     baseline: Baseline = read(file) if file.exists() else {}
-    for suite, cases in measured(results).items():
-        baseline.setdefault(suite, {}).update(cases)
+    for now in shares(results):
+        entry = {"ratio": round(now.ratio, 4), "noise": round(now.noise, 4)}
+        baseline.setdefault(now.suite, {})[now.case] = entry
     file.write_text(json.dumps(baseline, indent=2) + "\n", encoding="utf-8")
 
 
 def fallen(results: Results, baseline: Baseline) -> list[str]:
-    """A sentence a case that is below its baseline by more than noise explains."""
+    """A sentence a case that is worse than its baseline by more than noise explains."""
     sentences = []
-    for suite, cases in measured(results).items():
-        for case, now in cases.items():
-            was = baseline.get(suite, {}).get(case)
-            if was is None:
-                continue
-            allowed = max(was["noise"], now["noise"])
-            if now["ratio"] < was["ratio"] - allowed:
-                sentences.append(
-                    f"{suite}: {case}: {now['ratio']:.3f} of the floor, was {was['ratio']:.3f} "
-                    f"(noise {allowed:.3f})"
-                )
+    for now in shares(results):
+        was = baseline.get(now.suite, {}).get(now.case)
+        if was is None:
+            continue
+        worse = was["ratio"] - now.ratio if now.more_is_better else now.ratio - was["ratio"]
+        allowed = max(was["noise"], now.noise)
+        if worse > allowed:
+            sentences.append(
+                f"{now.suite}: {now.case}: {now.ratio:.3f} of the floor, was {was['ratio']:.3f} "
+                f"(noise {allowed:.3f})"
+            )
     return sentences
 
 
 def compared(results: Results, baseline: Baseline) -> int:
     """Cases that the file knows: with none, nothing was checked."""
-    return sum(
-        case in baseline.get(suite, {})
-        for suite, cases in measured(results).items()
-        for case in cases
-    )
+    return sum(now.case in baseline.get(now.suite, {}) for now in shares(results))

@@ -15,7 +15,9 @@ ROUNDS, SECONDS = 4, 3.0
 _QUICK_ROUNDS, _QUICK_SECONDS = 1, 1.0
 
 _EPILOG = """\
-A suite's name may be followed by a colon and a part of cases' names: uplink:pods.
+SUITE may go on with a colon and a part of cases' names: uplink:pods. --list with the rest of the
+command line shows what that amounts to; --quick --list the quick cases.
+
 Figures compare within one run only: contenders take turns on the same work, and what counts are
 ratios. `tools/bench pktgen --help` tells of the generator for real wires.
 """
@@ -29,7 +31,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("suites", nargs="*", metavar="SUITE", help="all by default; see --list")
-    parser.add_argument("--list", action="store_true", help="show suites and cases, and end")
+    parser.add_argument("--list", action="store_true", help="show what would be measured, and end")
     parser.add_argument("--quick", action="store_true", help="few cases, a round of a second each")
     parser.add_argument("--rounds", type=_positive(int), help=f"of each case (default: {ROUNDS})")
     parser.add_argument(
@@ -71,11 +73,11 @@ def choose(wanted: Sequence[str], *, quick: bool) -> Chosen:
     return chosen
 
 
-def listing() -> str:
+def listing(chosen: Chosen) -> str:
     lines = []
-    for suite in SUITES:
+    for suite, cases in chosen:
         lines.append(f"{suite.name}: {suite.about}")
-        lines += [f"  {case.name}{'  (quick)' if case.is_quick else ''}" for case in suite.cases]
+        lines += [f"  {case.name}" for case in cases]
     return "\n".join(lines)
 
 

@@ -24,10 +24,14 @@ class Runner:
         self.results = Results()
 
     def run(self, suites: Sequence[tuple[Suite, Sequence[Case]]]) -> Results:
-        """Raises Disturbed when the machine is not quiet, unless it is to go on by force."""
+        """Stops when the machine is not quiet, which is a failure, unless it is to go on by force."""
         for suite, cases in suites:
             for case in cases:
-                self._run_case(suite, case)
+                try:
+                    self._run_case(suite, case)
+                except Disturbed as error:
+                    self._note_failure(f"{suite.name}: {case.name}", error)
+                    return self.results
         return self.results
 
     def _run_case(self, suite: Suite, case: Case) -> None:
@@ -70,7 +74,7 @@ class Runner:
             self.results.disturbed.append(str(error))
 
     def _note_failure(self, where: str, error: Exception) -> None:
-        say(f"{where}: failed: {error}")
+        say(f"{where}: {error}")
         self.results.failures.append(f"{where}: {error}")
 
 
