@@ -69,7 +69,7 @@ class Measuring(unittest.TestCase):
     def test_what_there_is_not(self) -> None:
         for arguments, words in (
             (["uplonk"], "no suite 'uplonk'; there are uplink, "),
-            (["uplink:7 bytes"], "no case of uplink has '7 bytes'"),
+            (["uplink:7 bytes", "--list"], "no case of uplink has '7 bytes'"),
             (["--rounds=0"], "'0' is not a number above 0"),
             (["--l3fwd=/nonexistent"], "'/nonexistent' is not a program"),
         ):

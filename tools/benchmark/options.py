@@ -15,8 +15,8 @@ ROUNDS, SECONDS = 4, 3.0
 _QUICK_ROUNDS, _QUICK_SECONDS = 1, 1.0
 
 _EPILOG = """\
-SUITE may go on with a colon and a part of cases' names: uplink:pods. --list with the rest of the
-command line shows what that amounts to; --quick --list the quick cases.
+SUITE may go on with a colon and a case's name, or a part of several names: uplink:pods. --list
+beside all else shows what that amounts to.
 
 Figures compare within one run only: contenders take turns on the same work, and what counts are
 ratios. `tools/bench pktgen --help` tells of the generator for real wires.
@@ -66,10 +66,12 @@ def choose(wanted: Sequence[str], *, quick: bool) -> Chosen:
         if suite is None:
             names = ", ".join(suite.name for suite in SUITES)
             raise BenchError(f"there is no suite {name!r}; there are {names}")
-        named = [case for case in suite.cases if part in case.name]
+        named = [case for case in suite.cases if part == case.name] or [
+            case for case in suite.cases if part in case.name
+        ]
         if not named:
             raise BenchError(f"no case of {name} has {part!r} in its name; see --list")
-        chosen.append((suite, [case for case in named if case.is_quick or not quick]))
+        chosen.append((suite, [case for case in named if case.is_quick or part or not quick]))
     return chosen
 
 
