@@ -71,7 +71,7 @@ class Measuring(unittest.TestCase):
             (["uplonk"], "no suite 'uplonk'; there are uplink, "),
             (["uplink:7 bytes", "--list"], "no case of uplink has '7 bytes'"),
             (["--rounds=0"], "'0' is not a number above 0"),
-            (["--l3fwd=/nonexistent"], "'/nonexistent' is not a program"),
+            (["--with=l3fwd"], "invalid choice: 'l3fwd'"),
         ):
             with self.subTest(arguments):
                 result = bench(*arguments)

@@ -44,7 +44,6 @@ def main(arguments: list[str]) -> int:
             cores=find_cores(),
             tsc_hz=tsc_hz,
             with_ovs="ovs" in asked.peers,
-            l3fwd=asked.l3fwd,
         )
         results = Runner(bench, force=asked.force).run(chosen)
     report(asked.output, machine.describe(tsc_hz), arguments, results)

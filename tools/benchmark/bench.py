@@ -40,7 +40,6 @@ class Bench:
     cores: Cores
     tsc_hz: float
     with_ovs: bool = False
-    l3fwd: pathlib.Path | None = None
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _frames: Frames = field(init=False)
 

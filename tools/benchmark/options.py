@@ -1,7 +1,6 @@
 """tools/bench's command line."""
 
 import argparse
-import os
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -41,7 +40,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--with", dest="peers", action="append", default=[], choices=["ovs"],
         help="measure OVS-DPDK too; installs it if it is missing",
     )  # fmt: skip
-    parser.add_argument("--l3fwd", type=_program, metavar="PATH", help="measure DPDK's l3fwd too")
     parser.add_argument("-o", dest="output", choices=["table", "json"], default="table")
     parser.add_argument(
         "--gate", action="store_true", help="fail if a case is slower than the baseline says"
@@ -94,10 +92,3 @@ def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
         return number
 
     return parse_number
-
-
-def _program(text: str) -> pathlib.Path:
-    path = pathlib.Path(text)
-    if not os.access(path, os.X_OK) or path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a program that can be run")
-    return path.resolve()
