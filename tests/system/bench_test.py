@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,7 @@ import unittest
 from typing import Any
 
 from testbed.case import binary
+from testbed.command import run
 
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
 sys.path.insert(0, str(TOOLS))
@@ -18,8 +20,10 @@ from benchmark import gate
 from benchmark.case import Case
 from benchmark.contender import Sample
 from benchmark.errors import BenchError
+from benchmark.frames import IMIX, Frames, Traffic
 from benchmark.quiet import disturbance
 from benchmark.results import Results, Row
+from benchmark.routes import Ranges
 
 FLOOR = "testpmd io"
 
@@ -78,6 +82,20 @@ class Measuring(unittest.TestCase):
                 self.assertNotEqual(result.returncode, 0)
                 self.assertIn(words, result.stderr)
                 self.assertNotIn("Traceback", result.stderr)
+
+
+class TheFrames(unittest.TestCase):
+    def test_they_are_valid(self) -> None:
+        """To tcpdump, which sums for itself."""
+        with tempfile.TemporaryDirectory() as directory:
+            traffic = Traffic(Ranges(256), flows=600, frames=600, sizes=IMIX)
+            file = Frames(pathlib.Path(directory)).pcap(traffic)
+            said = run("tcpdump", "-nnvv", "-r", str(file)).stdout
+        self.assertEqual(said.count("[udp sum ok]"), 600)
+        self.assertNotIn("bad cksum", said)
+        lengths = [int(length) for length in re.findall(r"proto UDP \(17\), length (\d+)", said)]
+        self.assertEqual({n + 18 for n in lengths}, set(IMIX))
+        self.assertEqual(sum(n + 18 for n in lengths), 600 // len(IMIX) * sum(IMIX))
 
 
 class Quiet(unittest.TestCase):

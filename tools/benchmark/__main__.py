@@ -14,7 +14,7 @@ _TOOLS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(_TOOLS), str(_TOOLS.parent / "tests/system")]
 
 # pylint: disable=wrong-import-position
-from benchmark import gate, goals, machine, options, table
+from benchmark import gate, goals, leftovers, machine, options, table
 from benchmark.bench import Bench, find_cores
 from benchmark.errors import BenchError
 from benchmark.results import Results
@@ -34,8 +34,9 @@ def main(arguments: list[str]) -> int:
         print(options.listing(chosen))
         return 0
     baseline = gate.read() if asked.gate else {}
+    leftovers.remove_leftovers_of_others()
     tsc_hz = machine.tsc_hz()
-    with tempfile.TemporaryDirectory(prefix="podwarp-bench-") as directory:
+    with tempfile.TemporaryDirectory(prefix=leftovers.name("")) as directory:
         bench = Bench(
             build=asked.build.resolve(),
             directory=pathlib.Path(directory),

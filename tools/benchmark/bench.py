@@ -5,6 +5,7 @@ import os
 import pathlib
 from dataclasses import dataclass, field
 
+from . import leftovers
 from .errors import BenchError
 from .frames import Frames, Traffic
 
@@ -56,4 +57,4 @@ class Bench:
 
     def unique(self, name: str) -> str:
         """A name that nothing else of this run has, for a file or as a DPDK file prefix."""
-        return f"podwarp-bench-{os.getpid()}-{name}-{next(self._numbers)}"
+        return leftovers.name(f"{name}-{next(self._numbers)}")

@@ -4,6 +4,7 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 from typing import Any
 
 from .errors import BenchError
@@ -14,6 +15,8 @@ _FREQUENCY = re.compile(r"TSC frequency is ~(\d+) KHz")
 
 def tsc_hz() -> float:
     """As the EAL finds it; testpmd without ports says it and ends."""
+    if shutil.which("dpdk-testpmd") is None:
+        raise BenchError("dpdk-testpmd is not installed; tools/deps installs it")
     said = capture(
         *("dpdk-testpmd", "--no-huge", "-m", "64", "--no-pci", "--no-telemetry", "--no-shconf"),
         "--log-level=lib.eal:debug",

@@ -53,6 +53,7 @@ class Podwarp(Forwarder):
     def start(self) -> None:
         self.launch()
         self.program.wait_until(_READY, timeout=self._start_timeout)
+        self.program.require_hugepages()
 
     def end(self) -> None:
         self.program.end()

@@ -12,6 +12,8 @@ from .errors import BenchError
 
 _CPUCLOCK_SCHED = 2  # with a process's id, it makes the clock that clock_getcpuclockid(3) gives
 
+_NO_HUGEPAGES = "running without hugepages"  # what podwarp logs then
+
 
 class Program(Console):
     """A program with DPDK in it. It dies with the bench, even if that is killed."""
@@ -30,6 +32,11 @@ class Program(Console):
             raise BenchError(
                 f"{str(error).splitlines()[0].rstrip(':')}; it wrote:\n{self.tail()}"
             ) from error
+
+    def require_hugepages(self) -> None:
+        """podwarp goes on without, which testpmd doesn't: they could not be compared."""
+        if _NO_HUGEPAGES in self.output():
+            raise BenchError("too few hugepages are free for podwarp; tools/hugepages makes more")
 
     def tail(self) -> str:
         """The last that it wrote."""

@@ -38,6 +38,7 @@ class ChurningPodwarp(Contender):
         try:
             self._program.start([*command, f"--changes_per_second={self._changes_per_second}"])
             self._program.wait_until(r"^\{.*\}$", timeout=seconds + WARM_UP_SECONDS + 30)
+            self._program.require_hugepages()
             said = next(line for line in self._program.output().splitlines() if line[:1] == "{")
         finally:
             self._program.end()

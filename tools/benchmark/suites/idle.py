@@ -90,7 +90,7 @@ def _case(name: str, pods: int) -> Case:
         _contenders(pods),
         unit="% of a core",
         more_is_better=False,
-        is_quick=True,
+        is_quick=pods > 0,
         floor=SLEEPER,
     )
 
