@@ -1,4 +1,5 @@
-// Guests that load whatever is behind vhost-user sockets. Prints one line of JSON.
+// Guests that load whatever is behind vhost-user sockets. Prints `measuring` when it has
+// warmed up, and one line of JSON in the end.
 //
 //   guest_load --sender=/run/a.sock --receiver=/run/b.sock     as fast as it goes, from a to b
 //   guest_load --sender=/run/a.sock                            to whatever swallows the frames

@@ -3,6 +3,8 @@
 #include <glog/logging.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "podwarp/net/headers.h"
 #include "support/packet.h"
 
@@ -31,6 +33,11 @@ std::unique_ptr<VirtioPeer> ListenAt(const std::string& socket, const GuestSetti
 void Accept(VirtioPeer& guest) {
   const absl::Status status = guest.Accept();
   CHECK(status.ok()) << status.message();
+}
+
+void TellStart() {
+  std::puts("measuring");
+  std::fflush(stdout);
 }
 
 std::vector<GuestFrame> UdpFrames(const Endpoints& endpoints, uint32_t frame_bytes, uint32_t count,

@@ -32,6 +32,9 @@ std::unique_ptr<VirtioPeer> ListenAt(const std::string& socket, const GuestSetti
 // Waits until what is measured has connected.
 void Accept(VirtioPeer& guest);
 
+// Says that what is measured begins now, to whoever wants to look at the rest of the machine then.
+void TellStart();
+
 // UDP, with `flows` different source ports, from 1024 on.
 std::vector<GuestFrame> UdpFrames(const Endpoints& endpoints, uint32_t frame_bytes, uint32_t count,
                                   uint32_t flows);

@@ -79,6 +79,7 @@ std::string MeasureLatency(const LatencySettings& settings) {
     }
   };
   run(kWarmUpSeconds);
+  TellStart();
   run(settings.seconds);
 
   const auto micros = [](uint64_t ticks) {

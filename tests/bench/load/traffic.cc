@@ -150,6 +150,7 @@ double Mega(uint64_t count, double seconds) { return static_cast<double>(count) 
 std::string MeasureTraffic(const TrafficSettings& settings) {
   Traffic traffic(settings);
   traffic.WarmUp();
+  TellStart();
   const double seconds = traffic.Measure(settings.seconds);
   nlohmann::ordered_json result = {{"seconds", seconds}};
   const Counts& frames = traffic.frames();
