@@ -8,7 +8,7 @@ import hashlib
 import pathlib
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .routes import Layout
@@ -50,7 +50,7 @@ class Frames:
         digest = hashlib.sha256(repr(traffic).encode()).hexdigest()[:16]
         path = self._directory / f"frames-{digest}.pcap"
         if not path.exists():
-            path.write_bytes(b"".join(_pcap(make_frames(traffic))))
+            path.write_bytes(b"".join(pcap_records(make_frames(traffic))))
         return path
 
 
@@ -92,7 +92,8 @@ def _checksum(header: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def _pcap(frames: list[bytes]) -> Iterator[bytes]:
+def pcap_records(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """The parts of a capture file with these frames."""
     yield struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
     for frame in frames:
         yield struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame
