@@ -4,7 +4,8 @@ import contextlib
 import json
 import pathlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from testbed.vhost import VhostPod
@@ -32,9 +33,9 @@ class GuestLoad:
         asker: VhostPod | None = None,
         *,
         wire_bytes: int = 64,
-        **options: object,
+        options: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
-        """`options` are the program's flags."""
+        """`options` are further flags of the program's."""
         self._bench = bench
         program = bench.build / TARGET
         if not program.exists():
@@ -55,7 +56,7 @@ class GuestLoad:
         self._command = [
             *["setpriv", "--pdeathsig", "KILL"],
             *["taskset", "--cpu-list", str(bench.cores.load), str(program)],
-            *[f"--{name}={_flag(value)}" for name, value in (flags | options).items()],
+            *[f"--{name}={_flag(value)}" for name, value in {**flags, **options}.items()],
         ]
 
     @contextlib.contextmanager
