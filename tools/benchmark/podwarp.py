@@ -1,6 +1,7 @@
 """podwarp as a contender."""
 
 import time
+from collections.abc import Sequence
 
 from testbed.config import Config, to_yaml
 from testbed.telemetry import Telemetry
@@ -27,12 +28,15 @@ class Podwarp(Forwarder):
         name: str = "podwarp",
         may_drop: bool = False,
         start_timeout: float = 120,
+        wrapper: Sequence[str] = (),
     ) -> None:
+        """`wrapper` is a command that becomes the one that follows it."""
         super().__init__(name)
         self._bench = bench
         self._ports = ports
         self.may_drop = may_drop
         self._start_timeout = start_timeout
+        self._wrapper = wrapper
         prefix = bench.unique("podwarp")
         memory = {"file_prefix": prefix, **config.get("memory", {})}
         self._config = {"workers": {"cores": [bench.cores.worker]}, **config, "memory": memory}
@@ -48,7 +52,7 @@ class Podwarp(Forwarder):
     def launch(self) -> None:
         """Returns at once."""
         self.write_config()
-        self.program.start([str(self._bench.podwarp), f"--config={self._file}"])
+        self.program.start([*self._wrapper, str(self._bench.podwarp), f"--config={self._file}"])
 
     def start(self) -> None:
         self.launch()

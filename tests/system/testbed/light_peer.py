@@ -46,14 +46,20 @@ class Memory(enum.Enum):
 class LightPeer:
     """Has a queue pair with empty rings. close() ends the connection, as the peer's death would."""
 
-    def __init__(self, path: pathlib.Path, memory: Memory = Memory.SHARED) -> None:
-        """Returns when the back end has been told everything, and took it. Raises OSError."""
+    def __init__(
+        self, back_end: pathlib.Path | socket.socket, memory: Memory = Memory.SHARED
+    ) -> None:
+        """Returns when the back end has been told everything, and took it. Raises OSError.
+
+        `back_end` is the socket that it listens on, or the connection that it has made.
+        """
         self._memory = memory
         self._file = -1  # of the memory, if that is revocable
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = back_end if isinstance(back_end, socket.socket) else _unix_socket()
         try:
             self._socket.settimeout(5)
-            self._socket.connect(str(path))
+            if self._socket is not back_end:
+                self._socket.connect(str(back_end))
             self._negotiate()
         except BaseException:
             self.close()
@@ -137,6 +143,19 @@ def connect_when_listened(path: pathlib.Path) -> LightPeer:
             return None
 
     return wait_for(connect, f"somebody listens on {path}")
+
+
+def listen(path: pathlib.Path) -> socket.socket:
+    """For a back end that connects: LightPeer(listen(path).accept()[0])."""
+    listener = _unix_socket()
+    listener.settimeout(20)
+    listener.bind(str(path))
+    listener.listen(1)
+    return listener
+
+
+def _unix_socket() -> socket.socket:
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
 
 def _event() -> int:

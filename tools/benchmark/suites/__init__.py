@@ -1,12 +1,14 @@
 """All suites, in the order in which they run. A file a suite."""
 
 from ..case import Suite
-from . import arp, churn, idle, latency, scale, startup, uplink, vhost
+from . import arp, churn, idle, idle_ports, kernel, latency, scale, startup, uplink, vhost
 
 SUITES: list[Suite] = [
     uplink.SUITE,
     vhost.SUITE,
+    kernel.SUITE,
     scale.SUITE,
+    idle_ports.SUITE,
     churn.SUITE,
     arp.SUITE,
     latency.SUITE,
