@@ -1,10 +1,12 @@
 """What podwarp must reach, as data: the work, the figure of the results, and its bound."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .kernel_pods import LINUX
 from .results import PODWARP, Results, ratio
+from .suites import arp, latency, vhost
 from .testpmd import FLOOR
 
 Figure = Callable[[Results], float | None]
@@ -36,6 +38,17 @@ def detail(suite: str, case: str, contender: str, name: str) -> Figure:
     def figure(results: Results) -> float | None:
         row = results.row(suite, case, contender)
         return row.details.get(name) if row else None
+
+    return figure
+
+
+def cycles_above(suite: str, case: str, peer: str) -> Figure:
+    """TSC cycles that a frame costs podwarp more than the peer, both busy all the time."""
+
+    def figure(results: Results) -> float | None:
+        rows = [results.row(suite, case, name) for name in (PODWARP, peer)]
+        ours, theirs = (row.cycles_per_frame if row else None for row in rows)
+        return ours - theirs if ours is not None and theirs is not None else None
 
     return figure
 
@@ -88,6 +101,14 @@ class Goal:
         }
 
 
+def _vhost_goals() -> Iterator[Goal]:
+    for way in vhost.WAYS:
+        case = ("vhost", vhost.case_name(way))
+        yield Goal(way.name, f"0.95 of {vhost.FLOOR}", of(*case, vhost.FLOOR), 0.95)
+        yield Goal(way.name, "1.5 x OVS-DPDK", of(*case, "OVS-DPDK"), 1.5)
+        yield Goal(way.name, "1 x VPP", of(*case, "VPP"), 1)
+
+
 _RANGES = ("uplink", "256 ranges")
 _DENSE = ("uplink", "1 M pods, dense")
 
@@ -97,6 +118,7 @@ GOALS: Sequence[Goal] = (
     Goal("uplink to uplink, 256 ranges", "3 x grout", of(*_RANGES, "grout"), 3),
     Goal("uplink to uplink, 256 ranges", "8 x OVS-DPDK", of(*_RANGES, "OVS-DPDK"), 8),
     Goal("1,000,000 single-pod routes, dense", f"0.6 of {FLOOR}", of(*_DENSE, FLOOR), 0.6),
+    *_vhost_goals(),
     Goal("service translation", "at most 60 cycles a frame more", unmeasured, 60, at_most=True),
     Goal(
         "2 workers",
@@ -115,6 +137,41 @@ GOALS: Sequence[Goal] = (
         "no frame lost",
         detail("churn", "256 ranges", f"{PODWARP}, 100 k changes/s", "lost"),
         0,
+        at_most=True,
+    ),
+    Goal(
+        "ARP answer",
+        f"at most 100 cycles above {vhost.FLOOR}",
+        cycles_above("arp", arp.ANSWERS, vhost.FLOOR),
+        100,
+        at_most=True,
+    ),
+    Goal(
+        "ARP storm on one port",
+        "costs the others less than 5 %",
+        between("arp", arp.PACED, "storm", "quiet"),
+        0.95,
+    ),
+    *(
+        Goal(
+            f"{ports} silent, connected",
+            "at most 5 % slower",
+            between("idle-ports", ports, "silent ports", "alone"),
+            0.95,
+        )
+        for ports in ("250 guests", "250 taps")
+    ),
+    Goal(
+        "kernel pods, one node, TCP",
+        "0.5 of Linux's bridge and veth",
+        of("kernel", "TCP, one node", LINUX),
+        0.5,
+    ),
+    Goal(
+        "first frame after idle",
+        "within idle.max_sleep, 1 ms",
+        detail("latency", latency.AFTER_IDLE, PODWARP, "max_us"),
+        1000,
         at_most=True,
     ),
     Goal("idle node", "under 3 % of a core", median("idle", "no pods"), 3, at_most=True),
