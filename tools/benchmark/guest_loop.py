@@ -91,20 +91,13 @@ class Way:
     """From where to where: a pod, or an uplink that makes or swallows frames without end."""
 
     name: str
-    is_pod: tuple[bool, bool]  # at its begin, and at its end
-
-    @property
-    def begins_at_pod(self) -> bool:
-        return self.is_pod[0]
-
-    @property
-    def ends_at_pod(self) -> bool:
-        return self.is_pod[1]
+    begins_at_pod: bool
+    ends_at_pod: bool
 
 
-POD_TO_POD = Way("pod to pod", (True, True))
-POD_TO_UPLINK = Way("pod to uplink", (True, False))
-UPLINK_TO_POD = Way("uplink to pod", (False, True))
+POD_TO_POD = Way("pod to pod", True, True)
+POD_TO_UPLINK = Way("pod to uplink", True, False)
+UPLINK_TO_POD = Way("uplink to pod", False, True)
 
 
 @dataclass(frozen=True)
@@ -189,9 +182,7 @@ class GuestLoop:
 
     @property
     def _source(self) -> str:
-        traffic = Traffic(
-            guests.ToReceiver(), flows=256, frames=_FRAMES, sizes=(self.wire_bytes,)
-        )
+        traffic = Traffic(guests.ToReceiver(), flows=256, frames=_FRAMES, sizes=(self.wire_bytes,))
         files = ",".join([f"rx_pcap={self.bench.pcap(traffic)}"] * self.queues)
         return f"net_pcap0,{files},infinite_rx=1"
 

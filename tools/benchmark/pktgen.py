@@ -100,9 +100,7 @@ def _json(measured: Sequence[Measured]) -> str:
 
 
 def _text(measured: Sequence[Measured], generator: str, settings: Settings) -> str:
-    lines = [
-        f"{name:<12} {rfc2544.figures(trial)}" for name, trial in measured if name != _RFC2544
-    ]
+    lines = [f"{name:<12} {rfc2544.figures(trial)}" for name, trial in measured if name != _RFC2544]
     if trials := [trial for name, trial in measured if name == _RFC2544]:
         full = "the port's speed" if generator == "pktgen" else f"the most that {generator} sends"
         lines.append(rfc2544.report(trials, settings.losses, full))

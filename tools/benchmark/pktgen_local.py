@@ -72,9 +72,7 @@ class _GuestLoads:
     def _run(self, mpps: float, seconds: float) -> Said:
         sender, receiver = self._pair
         pace = {"rate_mpps": mpps, "burst": 32}
-        load = GuestLoad(
-            self._bench, sender, receiver, wire_bytes=self._size, options=pace
-        )
+        load = GuestLoad(self._bench, sender, receiver, wire_bytes=self._size, options=pace)
         with load.running(seconds) as running:
             running.wait_until_measuring()
             return running.result()

@@ -40,7 +40,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--socket", dest="sockets", action="append", default=[], type=pathlib.Path, metavar="PATH",
         help="of who sends, and again of who receives",
     )  # fmt: skip
-    add("--generator", choices=["pktgen", "testpmd", "guest_load"], help="default: pktgen, if it is there")
+    add(
+        "--generator",
+        choices=["pktgen", "testpmd", "guest_load"],
+        help="default: pktgen, if it is there",
+    )
     add(
         "--script", dest="scripts", action="append", choices=SCRIPTS,
         help="one of them; may be given several times (default: all)",

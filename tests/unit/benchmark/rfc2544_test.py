@@ -95,7 +95,9 @@ class ReportTest(unittest.TestCase):
 
 class PktgenTest(unittest.TestCase):
     def test_results_are_read_as_the_scripts_write_them(self) -> None:
-        line = '{"name": "IMIX", "size": 361, "rate": 100.0, "seconds": 2, "sent": 9, "received": 8}'
+        line = (
+            '{"name": "IMIX", "size": 361, "rate": 100.0, "seconds": 2, "sent": 9, "received": 8}'
+        )
         ((name, trial),) = pktgen_scripts.measured(line + "\n")
         self.assertEqual((name, trial.size, trial.offered, trial.lost), ("IMIX", 361, 9, 1))
 

@@ -93,9 +93,7 @@ def _beside(
 
 def _guests(count: int) -> Callable[[Bench], Sequence[Contender]]:
     return _beside(
-        lambda bench, config: BesideGuests(
-            bench, config, vhost_pods(bench, count, CLIENT), SILENT
-        )
+        lambda bench, config: BesideGuests(bench, config, vhost_pods(bench, count, CLIENT), SILENT)
     )
 
 

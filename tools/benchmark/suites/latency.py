@@ -1,4 +1,4 @@
-"""How long frames take from guest to guest: under load, and after a pause in which workers sleep."""
+"""How long frames take between guests: under load, and after pauses in which workers sleep."""
 
 from collections.abc import Callable, Sequence
 
