@@ -32,7 +32,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     """What tools/bench starts when all is built."""
     build = pathlib.Path(binary()).resolve().parents[1]
     return subprocess.run(
-        ["/usr/bin/python3", str(TOOLS / "benchmark"), f"--build={build}", *arguments],
+        ["/usr/bin/python3", str(TOOLS / "benchmark"), *arguments, f"--build={build}"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from ..bench import Bench
 from ..case import Case, Suite
 from ..contender import Contender
-from ..kernel_pods import LINUX, LinuxPods, PodwarpPods
+from ..kernel_pods import LINUX, UDP_RATE, LinuxPods, PodwarpPods
 
 
 def _contenders(nodes: int, udp: bool) -> Callable[[Bench], Sequence[Contender]]:
@@ -24,8 +24,8 @@ SUITE = Suite(
     "iperf3, one stream, between taps; Linux: veth and bridge on one node, routing between two",
     [
         _case("TCP, one node", 1, udp=False, is_quick=True),
-        _case("UDP, one node", 1, udp=True),
+        _case(f"UDP at {UDP_RATE}, one node", 1, udp=True),
         _case("TCP, two nodes", 2, udp=False),
-        _case("UDP, two nodes", 2, udp=True),
+        _case(f"UDP at {UDP_RATE}, two nodes", 2, udp=True),
     ],
 )
