@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from testbed.config import to_yaml
 
-from . import machine, pktgen_options, rfc2544
+from . import leftovers, machine, pktgen_options, rfc2544
 from .bench import Bench, find_cores
 from .errors import BenchError
 from .pktgen_local import search_with_guest_load, search_with_testpmd, two_pods
@@ -32,7 +32,8 @@ def main(arguments: Sequence[str]) -> int:
             f"there is no {asked.pktgen}: --pktgen names Pktgen-DPDK's program, built with Lua;"
             f" its release {pktgen_options.RELEASE} fits DPDK 22.11"
         )
-    with tempfile.TemporaryDirectory(prefix="podwarp-pktgen-") as directory:
+    leftovers.remove_leftovers_of_others()
+    with tempfile.TemporaryDirectory(prefix=leftovers.name("")) as directory:
         bench = Bench(
             build=asked.build.resolve(),
             directory=pathlib.Path(directory),
