@@ -1,5 +1,6 @@
 """Open vSwitch with DPDK as a contender: its daemons run from files of their own."""
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -99,9 +100,10 @@ class Ovs(Forwarder):
         return ["env", *(f"{name}={self._folder}" for name in names)]
 
     def _start_database(self) -> None:
-        self._folder.mkdir(exist_ok=True)
+        # Nothing of the round before: a socket without a server would look like one with.
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
         database = self._folder / "conf.db"
-        database.unlink(missing_ok=True)
         self._run("usr/bin/ovsdb-tool", "create", str(database), str(self._root / _SCHEMA))
         server = [str(self._root / "usr/sbin/ovsdb-server"), str(database)]
         self._database.start(
@@ -145,7 +147,8 @@ def route_flows(
 ) -> list[str]:
     """What a router does, as OpenFlow: from port 1 to port 2."""
     return [
-        f"in_port=1,ip,nw_dst={prefix},actions=mod_dl_src:{source},mod_dl_dst:{mac},dec_ttl,output:2"
+        f"in_port=1,ip,nw_dst={prefix},"
+        f"actions=mod_dl_src:{source},mod_dl_dst:{mac},dec_ttl,output:2"
         for prefixes, mac in zip(prefixes_by_node, macs, strict=True)
         for prefix in prefixes
     ]

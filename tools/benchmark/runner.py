@@ -24,7 +24,7 @@ class Runner:
         self.results = Results()
 
     def run(self, suites: Sequence[tuple[Suite, Sequence[Case]]]) -> Results:
-        """Stops when the machine is not quiet, which is a failure, unless it is to go on by force."""
+        """Stops when the machine is not quiet, which is a failure; by force it goes on."""
         for suite, cases in suites:
             for case in cases:
                 try:

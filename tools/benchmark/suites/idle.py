@@ -1,4 +1,4 @@
-"""What a node without traffic costs: the whole process's share of a core, asleep most of the time."""
+"""What a node without traffic costs: the whole process's share of a core, mostly asleep."""
 
 import contextlib
 import sys
