@@ -37,8 +37,9 @@ int RunNode(const Config& config) {
   DevicePortFactory ports(&config, launch.workers(), *pool, &vhost);
   Node node(&config, &tables, &ports, &workers, &events, *pool);
 
-  launch.StartWorkers(workers);
   absl::Status status = node.Start(ControlLoop::Now());
+  // Not earlier: what came in while half the routes were there would go astray.
+  launch.StartWorkers(workers);
   if (status.ok()) status = StartTelemetry(&node, &loop);
   vhost.WaitUntilServed(absl::Seconds(5));
   if (status.ok()) {

@@ -19,4 +19,10 @@ void ToDeviceOffload(rte_mbuf* frame);
 // the MTU (RTE_MBUF_F_RX_LRO). Frames that are not TCP or UDP over IPv4 are left as they are.
 void FromDeviceOffload(rte_mbuf* frame);
 
+// Whether the device's flags speak of one: once per frame, hence inline.
+inline bool MayHaveDeviceOffload(const rte_mbuf* frame) {
+  return (frame->ol_flags & RTE_MBUF_F_RX_LRO) != 0 ||
+         (frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE;
+}
+
 }  // namespace podwarp

@@ -239,7 +239,9 @@ absl::Status EthdevPort::AcceptRouterMac(const rte_eth_dev_info& info, bool phys
 uint16_t EthdevPort::Receive(uint16_t queue, rte_mbuf** frames, uint16_t capacity) {
   const uint16_t count = rte_eth_rx_burst(port_id_, queue, frames, capacity);
   if (has_offloads_in_) {
-    for (uint16_t i = 0; i < count; ++i) FromDeviceOffload(frames[i]);
+    for (uint16_t i = 0; i < count; ++i) {
+      if (MayHaveDeviceOffload(frames[i])) FromDeviceOffload(frames[i]);
+    }
   } else if (hands_flags_on_) {
     for (uint16_t i = 0; i < count; ++i) {
       frames[i]->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;

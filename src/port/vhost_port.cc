@@ -50,7 +50,9 @@ uint16_t VhostPort::Receive(uint16_t queue, rte_mbuf** frames, uint16_t capacity
     taken = rte_vhost_dequeue_burst(handle, ring, pool_, frames + count, wanted);
     count = static_cast<uint16_t>(count + taken);
   } while (taken == kFramesPerCall && count < capacity);
-  for (uint16_t i = 0; i < count; ++i) FromDeviceOffload(frames[i]);
+  for (uint16_t i = 0; i < count; ++i) {
+    if (MayHaveDeviceOffload(frames[i])) FromDeviceOffload(frames[i]);
+  }
   return count;
 }
 
