@@ -4,7 +4,7 @@
 // control thread made, and hands everything to the ports. No pointer into a table lives longer
 // than a round: at its end the worker reports a quiescent state.
 //
-// Asking the kernel which taps are ready is a system call. The worker asks only every 10 us, unless
+// Asking the kernel which taps are ready is a system call. The worker asks only every 40 us, unless
 // the last answer was that something was ready.
 //
 // A wakeable queue (a guest's ring) is polled while it is busy. When it has been silent for a while
@@ -35,7 +35,9 @@
 namespace podwarp {
 namespace {
 
-constexpr uint64_t kReadinessIntervalNs = 10'000;
+// Asking every 10 us took 4.6 % of a busy worker's time. The first frame of a silent guest or tap
+// waits so long at most, if the worker is busy with others.
+constexpr uint64_t kReadinessIntervalNs = 40'000;
 constexpr uint64_t kSpinNs = 50'000;  // poll on for so long before the first sleep
 // Waking costs a guest a system call or an exit to its hypervisor: not oftener than this.
 constexpr uint64_t kRestAfterNs = 1'000'000;
@@ -198,7 +200,10 @@ uint32_t Worker::ProcessReady(uint64_t now) {
   uint32_t frames = 0;
   for (int i = 0; i < count; ++i) {
     const uint64_t data = ready[i].data.u64;
-    if (data == kWakeUp) continue;
+    if (data == kWakeUp) {
+      TakeWakeUp();
+      continue;
+    }
     const auto port = static_cast<PortId>(data >> 16);
     const auto queue = static_cast<uint16_t>(data);
     if ((data & kWakeable) != 0) WakeQueue(port, queue, now);
@@ -236,6 +241,12 @@ void Worker::DropInjected(rte_mbuf* frame) {
   Drop(context_, kNoPort, frame, DropReason::kPortGone);
 }
 
+// What the control thread wants is looked for in each round anyway, after this.
+void Worker::TakeWakeUp() {
+  eventfd_t ignored;
+  eventfd_read(wake_fd_, &ignored);
+}
+
 void Worker::Sleep(uint64_t ns) {
   const bool polls = !polled_.load(std::memory_order_acquire)->queues.empty() || !awake_.empty();
   if (!polls) ns = kLongSleepNs;
@@ -247,10 +258,7 @@ void Worker::Sleep(uint64_t ns) {
   const int count = epoll_pwait2(epoll_fd_, &event, 1, &timeout, nullptr);
   // Only the wake-up is drained here: what else is ready is found by the next round. Nothing is, if
   // the time was slept through.
-  if (count > 0 && event.data.u64 == kWakeUp) {
-    eventfd_t ignored;
-    eventfd_read(wake_fd_, &ignored);
-  }
+  if (count > 0 && event.data.u64 == kWakeUp) TakeWakeUp();
   next_readiness_check_ = count == 0 ? rte_rdtsc() + readiness_interval_ : 0;
   counters_.cycles_sleeping.Add(rte_rdtsc() - start);
   counters_.sleeps.Add(1);

@@ -88,6 +88,7 @@ class Worker {
   uint32_t LayToRest(uint64_t now, uint64_t idle_cycles);
   void SendInjected();
   void DropInjected(rte_mbuf* frame);
+  void TakeWakeUp();
   void Sleep(uint64_t ns);
   void PublishPolled();
 
