@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "dataplane/plain_frames.h"
 #include "platform/host_interface.h"
 #include "platform/pod_interface.h"
 #include "port/vhost_limits.h"
@@ -88,6 +89,8 @@ WorkerSet Launch::MakeWorkers(Tables* tables, EventRing* events, rte_mempool* po
       .idle = {
           .may_sleep = config_.idle.mode == IdleMode::kAdaptive,
           .max_sleep_ns = static_cast<uint64_t>(absl::ToInt64Nanoseconds(config_.idle.max_sleep))}};
+  LOG(INFO) << "plain frames are found "
+            << (CanFindPlainFramesByAvx512() ? "eight at a time, by AVX-512" : "one by one");
   std::vector<std::unique_ptr<Worker>> made;
   for (options.id = 0; options.id < workers(); ++options.id) {
     made.push_back(std::make_unique<Worker>(options, tables, events, pool));
