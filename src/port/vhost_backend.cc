@@ -289,10 +289,14 @@ bool VhostBackend::Register(Entry& entry) {
   const uint64_t flags =
       kFlags | (entry.settings.is_server ? 0 : RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_NO_RECONNECT);
   if (rte_vhost_driver_register(path, flags) != 0) return false;
-  entry.is_registered = rte_vhost_driver_callback_register(path, &kCallbacks) == 0 &&
-                        rte_vhost_driver_start(path) == 0;
+  entry.is_registered = rte_vhost_driver_callback_register(path, &kCallbacks) == 0 && Start(path);
   if (!entry.is_registered) rte_vhost_driver_unregister(path);
   return entry.is_registered;
+}
+
+bool VhostBackend::Start(const char* path) {
+  const std::lock_guard lock(connecting_);
+  return rte_vhost_driver_start(path) == 0;
 }
 
 void VhostBackend::Unregister(Entry& entry) {
@@ -331,6 +335,11 @@ int VhostBackend::NewConnection(int handle) {
 
 void VhostBackend::DestroyConnection(int handle) {
   GuardSharedMemory(&of_nobody);
+  // librte_vhost's thread serves a connection that podwarp makes as a client before it stands in
+  // the list of its socket's connections (vhost_user_add_connection() of socket.c). If that ends at
+  // once, it frees what is about to be put into the list, and later closes a descriptor that is
+  // somebody else's by then. So it waits here until it stands there.
+  { const std::lock_guard lock(the_backend.load()->connecting_); }
   VhostDevice* device = devices[static_cast<size_t>(handle)].exchange(nullptr);
   if (device == nullptr) return;
   device->OnDisconnected(handle);

@@ -75,6 +75,7 @@ class VhostBackend {
   void ServeServer(Entry& entry);
   void ServeClient(Entry& entry);
   bool Register(Entry& entry);
+  bool Start(const char* path);
   void Unregister(Entry& entry);
   VhostDevice* Find(std::string_view path);
   void Drop(size_t index);
@@ -96,6 +97,8 @@ class VhostBackend {
   std::condition_variable served_;
   std::vector<std::unique_ptr<Entry>> entries_;  // changed under mutex_, removed by the keeper
   bool is_stopping_ = false;
+  // Held while the keeper connects; librte_vhost may call back from there.
+  std::recursive_mutex connecting_;
 
   // The keeper's own.
   FolderWatch folders_;          // of clients' sockets

@@ -25,10 +25,14 @@ void RingVhostDoorbell() {
     if (rte_vhost_driver_callback_register(path.c_str(), &kNothing) == 0) {
       rte_vhost_driver_start(path.c_str());
     }
+    // Before it is unregistered: librte_vhost's thread may have begun to read from it, misled by
+    // what it heard of a connection that had the same place before, and unregistering waits for it.
+    close(listener);
     rte_vhost_driver_unregister(path.c_str());
+  } else {
+    close(listener);
   }
   unlink(path.c_str());
-  close(listener);
 }
 
 }  // namespace podwarp

@@ -46,8 +46,10 @@ class VhostLifeTest : public VhostFixture {
     EXPECT_TRUE(Eventually([&] { return Receive(port).size() == 1; }));
     std::vector<MbufPtr> out;
     out.emplace_back(ToMbuf(Packet(Bytes(60, 0x66))));
-    Transmit(port, out);
-    EXPECT_THAT(peer.Receive(0), SizeIs(1));
+    EXPECT_TRUE(Eventually([&] {
+      if (!out.empty()) Transmit(port, out);
+      return peer.Receive(0).size() == 1;
+    }));
   }
 
   std::string path_;
