@@ -3,7 +3,6 @@
 #include "podwarp/dataplane/frame.h"
 
 namespace podwarp {
-
 namespace {
 
 // Who sends what isn't its own.

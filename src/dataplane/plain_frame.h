@@ -1,7 +1,6 @@
 // One frame: is it plain? For plain_frames.h only.
 #pragma once
 
-#include <algorithm>
 #include <cstring>
 
 #include "dataplane/plain_frames.h"

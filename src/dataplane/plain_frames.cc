@@ -4,7 +4,6 @@
 #include "podwarp/dataplane/pipeline.h"
 
 namespace podwarp {
-
 namespace {
 
 uint64_t WordOf(const MacAddress& mac) {

@@ -156,8 +156,8 @@ absl::Status Run(const Config& config) {
   VhostBackend vhost(&tables.rcu, [&tables] { tables.ports.NoteStateChange(); });
   DevicePortFactory ports(&config, launch.workers(), *pool, &vhost);
   Node node(&config, &tables, &ports, &workers, &events, *pool);
-  launch.StartWorkers(workers);
   const absl::Status status = node.Start(ControlLoop::Now());
+  launch.StartWorkers(workers);
   if (status.ok()) {
     Churn churn(config, &tables);
     RunFor(1, &churn, &node, &tables.rcu);

@@ -1,10 +1,11 @@
 """Programs that are measured: started, watched, and ended whatever happens."""
 
 import pathlib
-import subprocess
+import shutil
 import time
 from collections.abc import Sequence
 
+from testbed.command import run
 from testbed.console import Console
 from testbed.process import remove_leftovers
 
@@ -61,15 +62,6 @@ class Program(Console):
 
 def capture(*command: str, timeout: float = 30) -> str:
     """What a program writes, whatever its status; nothing if there is no such program."""
-    try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        ).stdout
-    except FileNotFoundError:
+    if shutil.which(command[0]) is None:
         return ""
+    return run(*command, check=False, timeout=timeout).stdout
