@@ -21,6 +21,7 @@
 #include <array>
 #include <atomic>
 #include <climits>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -93,7 +94,8 @@ VhostBackend::VhostBackend(const Rcu* rcu, std::function<void()> on_change)
 VhostBackend::~VhostBackend() {
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& entry : entries_) entry->is_removed = true;
+    std::move(entries_.begin(), entries_.end(), std::back_inserter(removed_));
+    entries_.clear();
     is_stopping_ = true;
     eventfd_write(wake_fd_, 1);
   }
@@ -132,8 +134,9 @@ void VhostBackend::Remove(const std::shared_ptr<VhostDevice>& device) {
     const auto found = std::find_if(entries_.begin(), entries_.end(),
                                     [&](const auto& entry) { return entry->device == device; });
     CHECK(found != entries_.end()) << device->socket();
-    (*found)->is_removed = true;
     places_ -= VhostPlaces((*found)->settings.is_server);
+    removed_.push_back(std::move(*found));
+    entries_.erase(found);
   }
   WakeKeeper(device.get());
 }
@@ -158,18 +161,21 @@ void VhostBackend::WakeKeeper(const VhostDevice* device) {
 void VhostBackend::Keep() {
   GuardSharedMemory(&of_nobody);  // what unregistering touches
   std::unique_lock lock(mutex_);
-  while (!is_stopping_ || !entries_.empty()) {
+  while (!is_stopping_ || !removed_.empty()) {
     Clock::time_point next = Clock::now() + kLook;
-    // By index: Add() may append meanwhile.
-    for (size_t i = 0; i < entries_.size();) {
-      Entry& entry = *entries_[i];
-      if (entry.is_removed) {
+    // By index: Add() and Remove() change the list meanwhile, and then the keeper looks again.
+    for (size_t i = 0; i < entries_.size() || !removed_.empty();) {
+      // First: librte_vhost must not know a path twice, and the next may have the path of one that
+      // was just removed.
+      if (!removed_.empty()) {
+        const std::unique_ptr<Entry> removed = std::move(removed_.back());
+        removed_.pop_back();
         lock.unlock();
-        Unregister(entry);
+        LetGo(removed);
         lock.lock();
-        Drop(i);
         continue;
       }
+      Entry& entry = *entries_[i++];
       if (entry.is_due || entry.next_look <= Clock::now()) {
         entry.is_due = false;
         lock.unlock();
@@ -177,7 +183,6 @@ void VhostBackend::Keep() {
         lock.lock();
       }
       next = std::min(next, entry.next_look);
-      ++i;
     }
     lock.unlock();
     if (std::exchange(has_new_server_, false)) RingVhostDoorbell();
@@ -190,11 +195,12 @@ void VhostBackend::Keep() {
   }
 }
 
-void VhostBackend::Drop(size_t index) {
-  const std::string folder = entries_[index]->folder();
-  entries_.erase(entries_.begin() + static_cast<ptrdiff_t>(index));
+void VhostBackend::LetGo(const std::unique_ptr<Entry>& entry) {
+  Unregister(*entry);
+  const std::lock_guard lock(mutex_);
+  const std::string folder = entry->folder();
   const bool is_needed = std::any_of(entries_.begin(), entries_.end(),
-                                     [&](const auto& entry) { return entry->folder() == folder; });
+                                     [&](const auto& other) { return other->folder() == folder; });
   if (!is_needed) folders_.Unwatch(folder);
 }
 
@@ -289,8 +295,11 @@ bool VhostBackend::Register(Entry& entry) {
   const uint64_t flags =
       kFlags | (entry.settings.is_server ? 0 : RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_NO_RECONNECT);
   if (rte_vhost_driver_register(path, flags) != 0) return false;
-  entry.is_registered = rte_vhost_driver_callback_register(path, &kCallbacks) == 0 && Start(path);
-  if (!entry.is_registered) rte_vhost_driver_unregister(path);
+  entry.is_registered = true;  // its first connection comes while it starts
+  if (rte_vhost_driver_callback_register(path, &kCallbacks) != 0 || !Start(path)) {
+    rte_vhost_driver_unregister(path);
+    entry.is_registered = false;
+  }
   return entry.is_registered;
 }
 
@@ -300,8 +309,7 @@ bool VhostBackend::Start(const char* path) {
 }
 
 void VhostBackend::Unregister(Entry& entry) {
-  if (!entry.is_registered) return;
-  entry.is_registered = false;
+  if (!entry.is_registered.exchange(false)) return;
   rte_vhost_driver_unregister(entry.settings.path.c_str());
   // It ends what was connected without a word about the connection.
   for (std::atomic<VhostDevice*>& device : devices) {
@@ -314,7 +322,8 @@ void VhostBackend::Unregister(Entry& entry) {
 VhostDevice* VhostBackend::Find(std::string_view path) {
   const std::lock_guard lock(mutex_);
   for (const auto& entry : entries_) {
-    if (entry->settings.path == path && !entry->is_removed) return entry->device.get();
+    // Not one that waits until the path is free.
+    if (entry->settings.path == path && entry->is_registered) return entry->device.get();
   }
   return nullptr;
 }

@@ -8,6 +8,7 @@
 // since librte_vhost's callbacks carry no context.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -54,13 +55,12 @@ class VhostBackend {
 
  private:
   using Clock = std::chrono::steady_clock;
-  // The keeper's own, but for the first two, which are constant, and is_removed.
+  // The keeper's own, but for the first two, which are constant.
   struct Entry {
     VhostSocketSettings settings;
     std::shared_ptr<VhostDevice> device;
-    bool is_removed = false;  // under mutex_
-    bool is_due = true;       // under mutex_: to be looked at now, whatever next_look says
-    bool is_registered = false;
+    bool is_due = true;  // under mutex_: to be looked at now, whatever next_look says
+    std::atomic<bool> is_registered{false};
     std::optional<FileIdentity> file;  // server: the one that podwarp bound; client: last tried
     Clock::duration pause = {};        // client: before the next try; grows
     Clock::time_point next_try = {};
@@ -78,7 +78,7 @@ class VhostBackend {
   bool Start(const char* path);
   void Unregister(Entry& entry);
   VhostDevice* Find(std::string_view path);
-  void Drop(size_t index);
+  void LetGo(const std::unique_ptr<Entry>& entry);
   void Wait(Clock::time_point until);
   void WakeKeeper(const VhostDevice* device);
 
@@ -95,7 +95,9 @@ class VhostBackend {
   const int wake_fd_;
   std::mutex mutex_;
   std::condition_variable served_;
-  std::vector<std::unique_ptr<Entry>> entries_;  // changed under mutex_, removed by the keeper
+  // Under mutex_. Who is served at the moment may become one of the removed meanwhile.
+  std::vector<std::unique_ptr<Entry>> entries_;
+  std::vector<std::unique_ptr<Entry>> removed_;  // to be unregistered
   bool is_stopping_ = false;
   // Held while the keeper connects; librte_vhost may call back from there.
   std::recursive_mutex connecting_;

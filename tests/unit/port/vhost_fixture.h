@@ -52,10 +52,12 @@ class VhostFixture : public testing::Test {
     if (!is_server && access(path.c_str(), F_OK) != 0) {
       ASSERT_TRUE(peer.Listen(path).ok());
     }
+    absl::Status status;
     ASSERT_TRUE(Eventually([&] {
-      const absl::Status status = is_server ? peer.Connect(path, rings) : peer.Accept(rings);
+      status = is_server ? peer.Connect(path, rings) : peer.Accept(rings);
       return status.ok() && Eventually([&] { return port.State().up; }, std::chrono::seconds(1));
-    })) << port.State().why_down;
+    })) << port.State().why_down
+        << "; " << status.ToString();
   }
 
   static bool IsSoonUp(const VhostPort& port) {

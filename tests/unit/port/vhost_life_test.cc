@@ -49,7 +49,8 @@ class VhostLifeTest : public VhostFixture {
     EXPECT_TRUE(Eventually([&] {
       if (!out.empty()) Transmit(port, out);
       return peer.Receive(0).size() == 1;
-    }));
+    })) << out.size()
+        << " frames left; " << port.State().peer << port.State().why_down;
   }
 
   std::string path_;
