@@ -79,18 +79,18 @@ std::optional<DropReason> CheckSanity(const Query& query) {
 
 // The address belongs to who is behind the port: by its configuration, whatever the table says
 // while a move is under way, or by a route that leads there.
-bool IsOwn(const Query& query, Ipv4Address address) {
-  const Adjacency& owner = query.Owner(address);
-  return query.ingress.pod->Owns(address) ||
-         (owner.kind == NextHopKind::kPod && owner.port == query.ingress.id);
+bool IsOwn(const Query& query, Ipv4Address address, const Adjacency& owner) {
+  return (owner.kind == NextHopKind::kPod && owner.port == query.ingress.id) ||
+         query.ingress.pod->Owns(address);
 }
 
 // Rule 3. A prefix that a pod may send from makes nobody else's address its own.
 Verdict JudgeAnnouncement(const Query& query) {
   const Ipv4Address address = query.arp.sender_ip;
   const Pod& pod = *query.ingress.pod;
-  const bool is_own = IsOwn(query, address);
-  if (!is_own && IsClaimed(query.Owner(address).kind)) {
+  const Adjacency& owner = query.Owner(address);
+  const bool is_own = IsOwn(query, address, owner);
+  if (!is_own && IsClaimed(owner.kind)) {
     query.Tell(EventKind::kAddressConflict, address);
     return Dropped(DropReason::kArpConflict);
   }
@@ -104,7 +104,7 @@ Verdict JudgeAnnouncement(const Query& query) {
 // Rules 1, 2, 4 and 5, for pods and for the node's kernel behind the host port.
 Verdict AnswerRequest(const Query& query) {
   const Adjacency& owner = query.Owner(query.arp.target_ip);
-  const bool is_own = IsOwn(query, query.arp.target_ip);
+  const bool is_own = IsOwn(query, query.arp.target_ip, owner);
   if (query.is_probe()) {
     // An answer would tell the pod that its address is taken.
     if (is_own) return Dropped(DropReason::kArpOwnProbe);

@@ -31,7 +31,10 @@ class BigEndian {
   constexpr T host() const { return Swap(raw()); }
   constexpr T raw() const { return std::bit_cast<T>(bytes_); }
 
-  friend constexpr bool operator==(const BigEndian&, const BigEndian&) = default;
+  // Not by default: for an array of bytes g++ calls memcmp().
+  friend constexpr bool operator==(const BigEndian& a, const BigEndian& b) {
+    return a.raw() == b.raw();
+  }
 
  private:
   using Bytes = std::array<uint8_t, sizeof(T)>;

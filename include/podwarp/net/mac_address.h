@@ -4,8 +4,10 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "absl/status/statusor.h"
 
@@ -42,6 +44,9 @@ class MacAddress {
 
   constexpr const std::array<uint8_t, 6>& bytes() const { return bytes_; }
 
+  friend constexpr bool operator==(const MacAddress& a, const MacAddress& b) {
+    return a.word() == b.word();
+  }
   friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
 
   template <typename H>
@@ -50,6 +55,20 @@ class MacAddress {
   }
 
  private:
+  // To compare by: for six bytes g++ calls memcmp(), which took half the time of an ARP answer.
+  constexpr uint64_t word() const {
+    if (std::is_constant_evaluated()) {
+      uint64_t word = 0;
+      for (const uint8_t byte : bytes_) word = word << 8 | byte;
+      return word;
+    }
+    uint32_t first;
+    uint16_t last;
+    std::memcpy(&first, bytes_.data(), sizeof(first));
+    std::memcpy(&last, bytes_.data() + sizeof(first), sizeof(last));
+    return first | uint64_t{last} << 32;
+  }
+
   std::array<uint8_t, 6> bytes_;
 };
 
