@@ -1,0 +1,25 @@
+#include "control/objects.h"
+
+namespace podwarp {
+
+std::string_view ToString(ObjectKind kind) {
+  switch (kind) {
+    case ObjectKind::kPod:
+      return "pod";
+    case ObjectKind::kNode:
+      return "node";
+    case ObjectKind::kRoute:
+      return "route";
+  }
+  return "";
+}
+
+std::string_view ToString(Origin origin) { return origin == Origin::kFile ? "file" : "api"; }
+
+std::string KeyOf(const Object& object) {
+  if (const auto* pod = std::get_if<PodConfig>(&object)) return pod->full_name();
+  if (const auto* node = std::get_if<RemoteNodeConfig>(&object)) return node->name;
+  return std::get<RouteConfig>(object).prefix.ToString();
+}
+
+}  // namespace podwarp

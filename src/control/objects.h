@@ -1,0 +1,39 @@
+// What a node is told to have beyond its own settings: pods, remote nodes, and routes to pods that
+// run elsewhere than their address says. Each comes from the configuration file or through the API.
+//
+// Plain data, for any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "control/config.h"
+
+namespace podwarp {
+
+using Object = std::variant<PodConfig, RemoteNodeConfig, RouteConfig>;
+
+// In the order of Object's alternatives.
+enum class ObjectKind : uint8_t { kPod, kNode, kRoute };
+std::string_view ToString(ObjectKind kind);  // "pod", "node", "route"
+
+inline ObjectKind KindOf(const Object& object) { return static_cast<ObjectKind>(object.index()); }
+
+// "default/web-1", "node-b", "10.244.3.7/32": unique among the objects of a kind.
+std::string KeyOf(const Object& object);
+
+// Who says that an object is to be there. The file has the last word: what it says can't be changed
+// through the API, and takes the place of what the API said before.
+enum class Origin : uint8_t { kFile, kApi };
+std::string_view ToString(Origin origin);  // "file", "api"
+
+// An object is to be there, as it is, or not to be there any more.
+struct Edit {
+  ObjectKind kind = ObjectKind::kPod;
+  std::string key;
+  std::optional<Object> object;  // of that kind and key; none = it is to go
+};
+
+}  // namespace podwarp
