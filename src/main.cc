@@ -11,6 +11,7 @@
 #include "control/launch.h"
 #include "control/node.h"
 #include "control/options.h"
+#include "control/reloader.h"
 #include "platform/eal.h"
 #include "port/vhost_backend.h"
 #include "telemetry/commands.h"
@@ -23,7 +24,7 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
-int RunNode(const Config& config) {
+int RunNode(const Config& config, const Options& options) {
   ControlLoop loop;  // before any thread starts: it decides who gets signals
   const Launch launch(config);
   if (absl::Status status = StartEal(launch.eal_options()); !status.ok()) return Fail(status);
@@ -45,7 +46,9 @@ int RunNode(const Config& config) {
   if (status.ok()) {
     LOG(INFO) << "node " << config.node_name << " forwards with " << workers.size()
               << " worker(s), virtual MAC " << config.virtual_mac.ToString();
-    loop.Run([&node](absl::Time now) { node.Tick(now); });
+    Reloader reloader(options, config, &node);
+    loop.Run([&node](absl::Time now) { node.Tick(now); },
+             [&reloader](absl::Time now) { reloader.Reload(now); });
   }
   StopTelemetry();
   launch.StopWorkers(workers);
@@ -66,7 +69,7 @@ int Main(int argc, char** argv) {
     const absl::Status status = CleanUp(*config);
     return status.ok() ? 0 : Fail(status);
   }
-  const int result = RunNode(*config);
+  const int result = RunNode(*config, *options);
   StopEal();
   return result;
 }

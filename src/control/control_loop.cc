@@ -22,6 +22,7 @@ int BlockAndWatchSignals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   PCHECK(pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0);
   const int fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
   PCHECK(fd >= 0);
@@ -50,7 +51,8 @@ ControlLoop::~ControlLoop() {
   close(wake_fd_);
 }
 
-void ControlLoop::Run(const std::function<void(absl::Time)>& tick) {
+void ControlLoop::Run(const std::function<void(absl::Time)>& tick,
+                      const std::function<void(absl::Time)>& reload) {
   {
     const std::lock_guard lock(mutex_);
     is_running_ = true;
@@ -60,9 +62,11 @@ void ControlLoop::Run(const std::function<void(absl::Time)>& tick) {
     pollfd wake[] = {{.fd = signal_fd_, .events = POLLIN, .revents = 0},
                      {.fd = wake_fd_, .events = POLLIN, .revents = 0}};
     poll(wake, std::size(wake), kTickMs);
-    signalfd_siginfo signal;
-    if (read(signal_fd_, &signal, sizeof(signal)) == sizeof(signal)) {
-      LOG(INFO) << "stopping: " << strsignal(static_cast<int>(signal.ssi_signo));
+    const int signal = TakeSignal();
+    if (signal == SIGHUP) {
+      reload(Now());
+    } else if (signal != 0) {
+      LOG(INFO) << "stopping: " << strsignal(signal);
       stop_.store(true);
     }
     RunTasks();
@@ -72,6 +76,12 @@ void ControlLoop::Run(const std::function<void(absl::Time)>& tick) {
     is_running_ = false;
   }
   RunTasks();  // nobody is left waiting
+}
+
+int ControlLoop::TakeSignal() {
+  signalfd_siginfo signal;
+  const bool is_there = read(signal_fd_, &signal, sizeof(signal)) == sizeof(signal);
+  return is_there ? static_cast<int>(signal.ssi_signo) : 0;
 }
 
 void ControlLoop::RunTasks() {

@@ -16,8 +16,8 @@ namespace podwarp {
 
 class ControlLoop {
  public:
-  // Blocks SIGTERM and SIGINT in the calling thread, and so in all threads it starts: Run() is who
-  // takes them.
+  // Blocks SIGTERM, SIGINT and SIGHUP in the calling thread, and so in all threads it starts: Run()
+  // is who takes them.
   ControlLoop();
   ~ControlLoop();
   ControlLoop(const ControlLoop&) = delete;
@@ -27,9 +27,10 @@ class ControlLoop {
   // when somebody sets the wall clock.
   static absl::Time Now();
 
-  // Calls `tick` with the time every few milliseconds, and what others ask for in between, until
-  // SIGTERM, SIGINT or Stop().
-  void Run(const std::function<void(absl::Time)>& tick);
+  // Calls `tick` with the time every few milliseconds, what others ask for in between, and `reload`
+  // at each SIGHUP, until SIGTERM, SIGINT or Stop().
+  void Run(const std::function<void(absl::Time)>& tick,
+           const std::function<void(absl::Time)>& reload);
   void Stop();
 
   // Has the control thread run `task`, and waits for it. False, and nothing is run, if the loop
@@ -39,6 +40,8 @@ class ControlLoop {
  private:
   struct Task;
   void RunTasks();
+  // What signal has come; 0 if none.
+  int TakeSignal();
 
   const int signal_fd_;
   const int wake_fd_;

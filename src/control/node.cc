@@ -10,7 +10,6 @@
 namespace podwarp {
 namespace {
 
-constexpr absl::Duration kPortRetry = absl::Seconds(1);
 constexpr absl::Duration kPortCheck = absl::Milliseconds(200);
 // Between checks because a port says that something changed: a guest could say so all day. And
 // between two lines of the log about the same port.
@@ -22,9 +21,6 @@ constexpr char kHost[] = "host";
 constexpr char kRanges[] = "ranges";
 constexpr char kReserved[] = "reserved";
 
-std::string PodName(const PodConfig& pod) { return absl::StrCat("pod ", pod.full_name()); }
-std::string NodeName(const RemoteNodeConfig& node) { return absl::StrCat("node ", node.name); }
-
 }  // namespace
 
 Node::Node(const Config* config, Tables* tables, PortFactory* ports, WorkerSet* workers,
@@ -35,6 +31,7 @@ Node::Node(const Config* config, Tables* tables, PortFactory* ports, WorkerSet* 
       workers_(*workers),
       events_(*events),
       pool_(pool),
+      hairpin_mode_(config->hairpin_mode),
       owners_(tables),
       announcer_(config->limits.announcements_per_second) {}
 
@@ -42,16 +39,13 @@ absl::Status Node::Start(absl::Time now) {
   absl::Status status = PublishRanges();
   if (status.ok()) status = OpenUplinks(now);
   if (status.ok()) status = OpenHostPort();
-  if (status.ok()) status = PublishNodes(now);
   if (status.ok()) status = PublishRouters(now);
   if (!status.ok()) return status;
   PublishSettings();
-  for (const PodConfig& pod : config_.pods) {
-    PodRecord& record = pods_[pod.full_name()];
-    record.config = pod;
-    OpenPod(record, now);
-  }
-  return absl::OkStatus();
+  for (const RemoteNodeConfig& node : config_.nodes) status.Update(ComeNode(node, now));
+  for (const RouteConfig& route : config_.routes) status.Update(SetRoute(route));
+  for (const PodConfig& pod : config_.pods) ComePod(pod, now);
+  return status;
 }
 
 absl::Status Node::PublishRanges() {
@@ -128,32 +122,6 @@ absl::Status Node::OpenHostPort() {
   return status;
 }
 
-absl::Status Node::PublishNodes(absl::Time now) {
-  for (const RemoteNodeConfig& node : config_.nodes) {
-    const Uplink* uplink = UplinkNamed(node.uplink);
-    const std::string name = NodeName(node);
-    absl::Status status;
-    if (node.virtual_mac.has_value()) {
-      status = owners_.Add(name, AdjacencyVia(uplink->port, NextHopKind::kNode, *node.virtual_mac));
-      if (status.ok() && node.underlay_address.has_value()) {
-        status = owners_.Claim(name, Ipv4Prefix::Host(*node.underlay_address), generation_);
-      }
-    } else {
-      status = AddNeighbor(name, *node.underlay_address, uplink->port, /*is_configured=*/true, now);
-    }
-    for (const Ipv4Prefix& range : node.pod_ranges) {
-      status.Update(owners_.Claim(name, range, generation_));
-    }
-    if (!status.ok()) return status;
-  }
-  for (const RouteConfig& route : config_.routes) {
-    const absl::Status status =
-        owners_.Claim(absl::StrCat("node ", route.node), route.prefix, generation_);
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Node::PublishRouters(absl::Time now) {
   for (const Uplink& uplink : uplinks_) {
     if (!uplink.config->router.has_value()) continue;
@@ -171,72 +139,14 @@ void Node::PublishSettings() {
   NodeSettings settings{.virtual_mac = config_.virtual_mac,
                         .gateway_mac = config_.gateway.mac,
                         .gateway_address = config_.gateway.address,
-                        .promiscuous_arp = config_.hairpin_mode == HairpinMode::kPromiscuousArp,
-                        .allow_hairpin = config_.hairpin_mode != HairpinMode::kNone};
+                        .promiscuous_arp = hairpin_mode_ == HairpinMode::kPromiscuousArp,
+                        .allow_hairpin = hairpin_mode_ != HairpinMode::kNone};
   if (router != nullptr) {
     settings.external_from_host = router->adjacency;
     settings.external_from_pod = router->adjacency;
   }
   if (host != nullptr) settings.external_from_pod = host->adjacency;
   tables_.SetSettings(settings);
-}
-
-void Node::OpenPod(PodRecord& pod, absl::Time now) {
-  const absl::StatusOr<PortId> port = AddPort(port_factory_.OpenPodPort(pod.config));
-  if (!port.ok()) {
-    const std::string why(port.status().message());
-    if (why != pod.why_down) {
-      LOG(WARNING) << "pod " << pod.config.full_name() << " has no port: " << why;
-    }
-    pod.why_down = why;
-    pod.next_try = now + kPortRetry;
-    return;
-  }
-  pod.port = *port;
-  pod.why_down.clear();
-  if (absl::Status status = PublishPod(pod); !status.ok()) {
-    return ClosePod(pod, std::string(status.message()), now);
-  }
-  AnnouncePod(pod.config, now);
-}
-
-absl::Status Node::PublishPod(const PodRecord& pod) {
-  const PodConfig& config = pod.config;
-  tables_.pods.Set(pod.port, {.name = config.full_name(),
-                              .mac = config.mac,
-                              .addresses = config.addresses,
-                              .allowed_prefixes = config.allowed_prefixes});
-  absl::Status status = owners_.Add(PodName(config), {.destination = config.mac,
-                                                      .source = config_.gateway.mac,
-                                                      .port = pod.port,
-                                                      .mtu_bytes = config.mtu_bytes,
-                                                      .kind = NextHopKind::kPod});
-  ++generation_;
-  for (const Ipv4Address& address : config.addresses) {
-    status.Update(owners_.Claim(PodName(config), Ipv4Prefix::Host(address), generation_));
-  }
-  return status;
-}
-
-void Node::ClosePod(PodRecord& pod, const std::string& why, absl::Time now) {
-  LOG(WARNING) << "pod " << pod.config.full_name() << " has lost its port: " << why;
-  owners_.Remove(PodName(pod.config)).IgnoreError();  // it may not have come that far
-  for (const Ipv4Address& address : pod.config.addresses) announcer_.Withdraw(address);
-  tables_.pods.Remove(pod.port);
-  announcer_.RemovePort(pod.port);
-  workers_.Detach(pod.port);
-  tables_.ports.Remove(pod.port);
-  told_.erase(pod.port);
-  pod.port = kNoPort;
-  pod.why_down = why;
-  pod.next_try = now + kPortRetry;
-}
-
-void Node::AnnouncePod(const PodConfig& pod, absl::Time now) {
-  for (const Uplink& uplink : uplinks_) {
-    if (!uplink.config->announce_pods) continue;
-    for (const Ipv4Address& address : pod.addresses) announcer_.Announce(uplink.port, address, now);
-  }
 }
 
 void Node::Tick(absl::Time now) {
@@ -256,7 +166,7 @@ void Node::CheckPorts(absl::Time now) {
   for (const auto& [id, state] : tables_.ports.RefreshStates()) {
     TellState(id, state, now);
     PodRecord* pod = PodBehind(id);
-    if (state.is_gone && pod != nullptr) ClosePod(*pod, state.why_down, now);
+    if (state.is_gone && pod != nullptr) LosePod(*pod, state.why_down, now);
   }
   for (auto& [name, pod] : pods_) {
     if (pod.port == kNoPort && now >= pod.next_try) OpenPod(pod, now);

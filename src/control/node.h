@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "control/address_owners.h"
 #include "control/announcer.h"
+#include "control/changes.h"
 #include "control/config.h"
 #include "control/neighbors.h"
 #include "control/port_factory.h"
@@ -44,12 +45,20 @@ class Node {
   absl::Status Start(absl::Time now);
   // Handles what workers reported and what is due. To be called every few milliseconds.
   void Tick(absl::Time now);
+  // Makes one change, of those that ChangesBetween() knows, while frames are forwarded. A pod whose
+  // port can't be opened is there, and tried again from time to time. Errors: FailedPrecondition if
+  // what is to change isn't there, or is already; ResourceExhausted. Nothing is changed then, but
+  // for an address of several that found no room.
+  absl::Status Apply(const Change& change, absl::Time now);
+  void SetHairpinMode(HairpinMode mode);
   // Lets go of all ports, for good. Frames still on their way are lost.
   void Stop();
 
   // --- For reports. ---
+  // As podwarp was started with it: pods, nodes, routes and hairpin mode may be others by now.
   const Config& config() const { return config_; }
   const std::map<std::string, PodRecord>& pods() const { return pods_; }  // by namespace/name
+  const std::map<std::string, RemoteNodeConfig>& remote_nodes() const { return remote_nodes_; }
   const AddressOwners& owners() const { return owners_; }
   const Neighbors& neighbors() const { return neighbors_; }
   const Tables& tables() const { return tables_; }
@@ -66,15 +75,32 @@ class Node {
   absl::Status OpenUplinks(absl::Time now);
   absl::Status OpenHostPort();
   absl::Status PublishRanges();
-  absl::Status PublishNodes(absl::Time now);
   absl::Status PublishRouters(absl::Time now);
   void PublishSettings();
   absl::StatusOr<PortId> AddPort(absl::StatusOr<std::unique_ptr<Port>> port);
 
+  absl::Status ApplyPod(const PodConfig* before, const PodConfig* after, absl::Time now);
+  void ComePod(const PodConfig& config, absl::Time now);
+  void ChangePod(PodRecord& pod, const PodConfig& after, absl::Time now);
   void OpenPod(PodRecord& pod, absl::Time now);
   absl::Status PublishPod(const PodRecord& pod);
-  void ClosePod(PodRecord& pod, const std::string& why, absl::Time now);
+  absl::Status ClaimAddresses(const PodConfig& config);
+  void ClosePod(PodRecord& pod);
+  // Its port has to be given up; another try is made later.
+  void LosePod(PodRecord& pod, const std::string& why, absl::Time now);
   void AnnouncePod(const PodConfig& pod, absl::Time now);
+
+  absl::Status ApplyNode(const RemoteNodeConfig* before, const RemoteNodeConfig* after,
+                         absl::Time now);
+  absl::Status ComeNode(const RemoteNodeConfig& node, absl::Time now);
+  absl::Status ChangeNode(const RemoteNodeConfig& before, const RemoteNodeConfig& after,
+                          absl::Time now);
+  absl::Status MoveNode(const RemoteNodeConfig& before, const RemoteNodeConfig& after,
+                        absl::Time now);
+  absl::Status ClaimRanges(const RemoteNodeConfig& node);
+  void StopAsking(const RemoteNodeConfig& node);
+  void ForgetStranger(Ipv4Address address);
+  absl::Status SetRoute(const RouteConfig& route);
 
   void Handle(const Event& event, absl::Time now);
   void HandleAnswer(const Event& event, absl::Time now);
@@ -100,10 +126,12 @@ class Node {
   EventRing& events_;
   rte_mempool* const pool_;
 
+  HairpinMode hairpin_mode_;
   AddressOwners owners_;
   Neighbors neighbors_;
   Announcer announcer_;
   std::map<std::string, PodRecord> pods_;
+  std::map<std::string, RemoteNodeConfig> remote_nodes_;
   std::vector<Uplink> uplinks_;
   PortId host_port_ = kNoPort;
   absl::flat_hash_map<Ipv4Address, std::string> neighbor_names_;  // -> name in owners_

@@ -1,5 +1,7 @@
 #include "control/port_factory.h"
 
+#include <glog/logging.h>
+
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -122,15 +124,28 @@ absl::StatusOr<std::unique_ptr<Port>> DevicePortFactory::OpenPodTap(const PodCon
                                                                       .mac = pod.mac,
                                                                       .pool = pool_});
   if (!port.ok()) return port.status();
-  const absl::Status status = ConfigurePodInterface({.interface = tap.interface,
-                                                     .netns = tap.netns,
-                                                     .mac = pod.mac,
-                                                     .mtu_bytes = pod.mtu_bytes,
-                                                     .addresses = pod.addresses,
-                                                     .pod_ranges = config_.pod_ranges,
-                                                     .gateway = config_.gateway.address});
-  if (!status.ok()) return status;
+  if (absl::Status status = ReconfigurePod(pod); !status.ok()) return status;
   return *std::move(port);
+}
+
+absl::Status DevicePortFactory::ReconfigurePod(const PodConfig& pod) {
+  const auto* tap = std::get_if<TapPortConfig>(&pod.port);
+  if (tap == nullptr) return absl::OkStatus();  // its owner knows its addresses
+  return ConfigurePodInterface({.interface = tap->interface,
+                                .netns = tap->netns,
+                                .mac = pod.mac,
+                                .mtu_bytes = pod.mtu_bytes,
+                                .addresses = pod.addresses,
+                                .pod_ranges = config_.pod_ranges,
+                                .gateway = config_.gateway.address});
+}
+
+void DevicePortFactory::RemovePod(const PodConfig& pod) {
+  const auto* tap = std::get_if<TapPortConfig>(&pod.port);
+  if (tap == nullptr) return;
+  const absl::Status status = RemovePodInterface(tap->interface, tap->netns);
+  LOG_IF(WARNING, !status.ok()) << "pod " << pod.full_name()
+                                << " leaves its interface behind: " << status.message();
 }
 
 }  // namespace podwarp

@@ -22,6 +22,10 @@ class PortFactory {
   virtual absl::StatusOr<std::unique_ptr<Port>> OpenUplink(const UplinkConfig& uplink) = 0;
   virtual absl::StatusOr<std::unique_ptr<Port>> OpenHostPort(const HostPortConfig& host) = 0;
   virtual absl::StatusOr<std::unique_ptr<Port>> OpenPodPort(const PodConfig& pod) = 0;
+  // The pod's open port stays, but its addresses are others.
+  virtual absl::Status ReconfigurePod(const PodConfig& pod) = 0;
+  // The pod, whose port is closed, won't come back: nothing of it stays in the kernel.
+  virtual void RemovePod(const PodConfig& pod) = 0;
 };
 
 // Opens real devices.
@@ -34,6 +38,8 @@ class DevicePortFactory final : public PortFactory {
   absl::StatusOr<std::unique_ptr<Port>> OpenUplink(const UplinkConfig& uplink) override;
   absl::StatusOr<std::unique_ptr<Port>> OpenHostPort(const HostPortConfig& host) override;
   absl::StatusOr<std::unique_ptr<Port>> OpenPodPort(const PodConfig& pod) override;
+  absl::Status ReconfigurePod(const PodConfig& pod) override;
+  void RemovePod(const PodConfig& pod) override;
 
  private:
   absl::StatusOr<std::unique_ptr<Port>> OpenPodTap(const PodConfig& pod, const TapPortConfig& tap);

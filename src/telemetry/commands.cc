@@ -50,8 +50,8 @@ AnswerDict Pods(const Node& node, std::string_view argument) {
 }
 
 AnswerDict Nodes(const Node& node, std::string_view argument) {
-  return PageOf(node.config().nodes, argument, [&](const RemoteNodeConfig& config) {
-    return Describe(ReportRemoteNode(node, config));
+  return PageOf(ListRemoteNodes(node), argument, [&](const RemoteNodeConfig* remote) {
+    return Describe(ReportRemoteNode(node, *remote));
   });
 }
 

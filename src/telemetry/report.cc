@@ -64,6 +64,12 @@ std::vector<const Node::PodRecord*> ListPods(const Node& node) {
   return pods;
 }
 
+std::vector<const RemoteNodeConfig*> ListRemoteNodes(const Node& node) {
+  std::vector<const RemoteNodeConfig*> nodes;
+  for (const auto& [name, remote] : node.remote_nodes()) nodes.push_back(&remote);
+  return nodes;
+}
+
 PodReport ReportPod(const Node& node, const Node::PodRecord& pod) {
   PodReport report{.config = pod.config,
                    .why_down = pod.why_down,

@@ -52,6 +52,8 @@ struct PodReport {
 std::vector<const Node::PodRecord*> ListPods(const Node& node);  // ascending by namespace/name
 PodReport ReportPod(const Node& node, const Node::PodRecord& pod);
 
+std::vector<const RemoteNodeConfig*> ListRemoteNodes(const Node& node);  // ascending by name
+
 struct RemoteNodeReport {
   RemoteNodeConfig config;
   std::optional<MacAddress> mac;

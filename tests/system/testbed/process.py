@@ -63,10 +63,14 @@ class Podwarp:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")
 
+    def send(self, what: signal.Signals) -> None:
+        assert self._process is not None, "podwarp was not started"
+        self._process.send_signal(what)
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Sends the signal and returns the exit status, as subprocess gives it."""
-        assert self._process is not None, "podwarp was not started"
-        self._process.send_signal(how)
+        self.send(how)
+        assert self._process is not None
         try:
             return self._process.wait(timeout=10)
         except subprocess.TimeoutExpired as error:

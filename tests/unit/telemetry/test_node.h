@@ -11,39 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "control/config.h"
 #include "control/node.h"
-#include "support/memory_port.h"
+#include "support/memory_port_factory.h"
 
 namespace podwarp::test {
-
-// Opens MemoryPorts, and fails for a pod as the test says.
-class MemoryPortFactory : public PortFactory {
- public:
-  explicit MemoryPortFactory(const Config* config) : config_(*config) {}
-
-  absl::StatusOr<std::unique_ptr<Port>> OpenUplink(const UplinkConfig& uplink) override {
-    return Open(UplinkSettings(config_, uplink, 1));
-  }
-  absl::StatusOr<std::unique_ptr<Port>> OpenHostPort(const HostPortConfig& host) override {
-    return Open(HostPortSettings(config_, host, 1));
-  }
-  absl::StatusOr<std::unique_ptr<Port>> OpenPodPort(const PodConfig& pod) override {
-    const auto failure = failures.find(pod.full_name());
-    if (failure != failures.end()) return failure->second;
-    return Open(PodPortSettings(config_, pod, 1));
-  }
-
-  std::map<std::string, absl::Status> failures;  // by namespace/name
-  std::map<std::string, MemoryPort*> ports;      // by name; only the node's own while it has them
-
- private:
-  absl::StatusOr<std::unique_ptr<Port>> Open(const PortSettings& settings) {
-    auto port = std::make_unique<MemoryPort>(settings);
-    ports[settings.name] = port.get();
-    return port;
-  }
-
-  const Config& config_;
-};
 
 // Pods a1 and a2 here (10.244.1.10, .11), node-b whose MAC is known and node-c that is asked for,
 // one uplink and the host port.
@@ -83,7 +53,7 @@ class TestNode {
         ports_(&config_),
         workers_(MakeWorkers(&tables_, &events_, pool), &tables_),
         node_(&config_, &tables_, &ports_, &workers_, &events_, pool) {
-    ports_.failures = failures;
+    for (const auto& [pod, why] : failures) ports_.Fail(pod, why);
     const absl::Status status = node_.Start(absl::Now());
     CHECK(status.ok()) << status.ToString();
   }
@@ -94,7 +64,7 @@ class TestNode {
 
   Node& operator*() { return node_; }
   Node* operator->() { return &node_; }
-  MemoryPort& port(const std::string& name) { return *ports_.ports.at(name); }
+  MemoryPort& port(const std::string& name) { return ports_[name]; }
   Tables& tables() { return tables_; }
 
   // Has a worker take whatever was injected all the way, and ends it.

@@ -1,0 +1,91 @@
+#include "control/changes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/literals.h"
+
+namespace podwarp::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+PodConfig PodCalled(const std::string& name, Ipv4Address address) {
+  PodConfig pod;
+  pod.name = name;
+  pod.addresses = {address};
+  return pod;
+}
+
+RemoteNodeConfig NodeCalled(const std::string& name) {
+  RemoteNodeConfig node;
+  node.name = name;
+  return node;
+}
+
+std::vector<std::string> Described(const Config& before, const Config& after) {
+  std::vector<std::string> described;
+  for (const Change& change : ChangesBetween(before, after)) described.push_back(Describe(change));
+  return described;
+}
+
+TEST(Changes, ThereAreNoneBetweenTheSame) {
+  Config config;
+  config.pods = {PodCalled("a", "10.0.0.1"_ip)};
+  config.nodes = {NodeCalled("b")};
+  config.routes = {{.prefix = "10.0.1.0/24"_prefix, .node = "b"}};
+  EXPECT_THAT(ChangesBetween(config, config), IsEmpty());
+}
+
+TEST(Changes, OrderInTheFileMeansNothing) {
+  Config before, after;
+  before.pods = {PodCalled("a", "10.0.0.1"_ip), PodCalled("b", "10.0.0.2"_ip)};
+  after.pods = {before.pods[1], before.pods[0]};
+  EXPECT_THAT(ChangesBetween(before, after), IsEmpty());
+}
+
+TEST(Changes, ComeBeforeWhatGoesButForPorts) {
+  Config before, after;
+  before.pods = {PodCalled("gone", "10.0.0.1"_ip), PodCalled("kept", "10.0.0.2"_ip)};
+  before.nodes = {NodeCalled("gone"), NodeCalled("kept")};
+  before.routes = {{.prefix = "10.0.1.0/24"_prefix, .node = "gone"},
+                   {.prefix = "10.0.2.0/24"_prefix, .node = "gone"}};
+  after.pods = {PodCalled("kept", "10.0.0.3"_ip), PodCalled("new", "10.0.0.1"_ip)};
+  after.nodes = {NodeCalled("kept"), NodeCalled("new")};
+  after.nodes[0].virtual_mac = "02:00:00:00:00:01"_mac;
+  after.routes = {{.prefix = "10.0.2.0/24"_prefix, .node = "new"},
+                  {.prefix = "10.0.3.0/24"_prefix, .node = "new"}};
+  EXPECT_THAT(
+      Described(before, after),
+      ElementsAre("node kept changes", "node new comes", "route 10.0.2.0/24 changes",
+                  "route 10.0.3.0/24 comes", "pod default/gone goes", "pod default/kept changes",
+                  "pod default/new comes", "route 10.0.1.0/24 goes", "node gone goes"));
+}
+
+TEST(Changes, CarryBothSides) {
+  Config before, after;
+  before.routes = {{.prefix = "10.0.2.0/24"_prefix, .node = "b"}};
+  after.routes = {{.prefix = "10.0.2.0/24"_prefix, .node = "c"}};
+  EXPECT_THAT(ChangesBetween(before, after),
+              ElementsAre(Change{.before = before.routes[0], .after = after.routes[0]}));
+}
+
+TEST(Changes, OthersThanOfObjectsNeedARestart) {
+  Config before;
+  Config after = before;
+  after.hairpin_mode = HairpinMode::kNone;
+  after.pods = {PodCalled("a", "10.0.0.1"_ip)};
+  EXPECT_TRUE(CheckReloadable(before, after).ok());
+  after.workers.cores = {3};
+  EXPECT_EQ(CheckReloadable(before, after).message(),
+            "workers differs from what podwarp was started with, and can be changed by a restart "
+            "only");
+  after.uplinks.emplace_back();
+  EXPECT_EQ(CheckReloadable(before, after).message(),
+            "uplinks, workers differ from what podwarp was started with, and can be changed by a "
+            "restart only");
+}
+
+}  // namespace
+}  // namespace podwarp::test
