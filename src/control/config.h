@@ -162,7 +162,7 @@ struct Config {
   IdleConfig idle;
   LimitsConfig limits;
   std::string file_prefix;  // DPDK's; "podwarp-" and the node's name unless the file names one
-  uint32_t buffers = 0;             // for frames, at least so many; 0 = as needed
+  uint32_t buffers = 0;     // for frames, at least so many; 0 = as needed
   uint32_t hugepage_memory_mb = 0;  // 0 = as needed
 
   friend bool operator==(const Config&, const Config&) = default;
