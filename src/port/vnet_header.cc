@@ -112,6 +112,7 @@ bool GsoTypeFits(uint8_t gso_type, const Layout& layout) {
     case kVnetGsoTcp6:
       return layout.l4_protocol == kIpProtocolTcp && layout.ether_type == kEtherTypeIpv6;
     case kVnetGsoUdp:
+    case kVnetGsoUfo:
       return layout.l4_protocol == kIpProtocolUdp;
     default:
       return false;
@@ -143,7 +144,8 @@ bool ApplyToFrame(const VnetHeader& header, rte_mbuf* frame) {
                             .checksum_wanted = needs_checksum,
                             .trusted = true,
                             .l4_protocol = layout.l4_protocol,
-                            .udp_datagrams = layout.l4_protocol == kIpProtocolUdp});
+                            .udp_datagrams = layout.l4_protocol == kIpProtocolUdp &&
+                                             header.gso_type != kVnetGsoUfo});
   return true;
 }
 
@@ -163,7 +165,7 @@ VnetHeader FromOffload(const rte_mbuf* frame, const Offload& offload) {
   if (offload.segment_bytes == 0) return header;
   header.segment_bytes = offload.segment_bytes;
   if (offload.l4_protocol == kIpProtocolUdp) {
-    header.gso_type = kVnetGsoUdp;
+    header.gso_type = offload.udp_datagrams ? kVnetGsoUdp : kVnetGsoUfo;
     return header;
   }
   header.gso_type = ether_type == kEtherTypeIpv6 ? kVnetGsoTcp6 : kVnetGsoTcp4;

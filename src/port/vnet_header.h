@@ -1,7 +1,8 @@
-// The header that a tap with IFF_VNET_HDR puts before every frame, to and fro an Offload.
+// The header that virtio devices, and a tap with IFF_VNET_HDR, put before every frame, to and fro
+// an Offload.
 //
-// Source: Virtual I/O Device 1.2, 5.1.6 (struct virtio_net_hdr), as tun(4) uses it: little-endian,
-// 12 bytes.
+// Source: Virtual I/O Device 1.2, 5.1.6 (struct virtio_net_hdr), little-endian. tun(4) uses it with
+// all of its 12 bytes.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -19,7 +20,7 @@ struct VnetHeader {
   uint16_t segment_bytes;    // payload of each segment
   uint16_t checksum_start;   // from the frame's first byte
   uint16_t checksum_offset;  // of the field, from checksum_start
-  uint16_t buffers;          // unused by taps
+  uint16_t buffers;          // that a frame to a guest takes; unused by taps
 };
 static_assert(sizeof(VnetHeader) == 12);
 
@@ -29,6 +30,7 @@ inline constexpr uint8_t kVnetNeedsChecksum = 1;
 inline constexpr uint8_t kVnetDataValid = 2;
 inline constexpr uint8_t kVnetGsoNone = 0;
 inline constexpr uint8_t kVnetGsoTcp4 = 1;
+inline constexpr uint8_t kVnetGsoUfo = 3;  // the fragments of one datagram
 inline constexpr uint8_t kVnetGsoTcp6 = 4;
 inline constexpr uint8_t kVnetGsoUdp = 5;     // UDP_L4: each segment a datagram (USO, Linux 6.2)
 inline constexpr uint8_t kVnetGsoEcn = 0x80;  // the first segment alone carries TCP's CWR
@@ -38,9 +40,9 @@ bool ApplyToFrame(const VnetHeader& header, rte_mbuf* frame);
 VnetHeader FromOffload(const rte_mbuf* frame, const Offload& offload);
 }  // namespace vnet_header_internal
 
-// Gives a frame just read what its header says: an Offload if there is something to be done, or
+// Gives a frame just received what its header says: an Offload if there is something to be done, or
 // nothing to be verified. Lengths are computed from the frame's own headers, and must agree with
-// what the kernel wants summed. A checksum at a place that no Offload describes (a tunnel's inner
+// what its sender wants summed. A checksum at a place that no Offload describes (a tunnel's inner
 // header, IPv6 with extension headers) is filled in right here.
 // False if the header asks for what can't be done: drop the frame.
 inline bool ApplyVnetHeader(const VnetHeader& header, rte_mbuf* frame) {

@@ -82,6 +82,16 @@ TEST(ApplyVnetHeader, Segments) {
   const MbufPtr udp(ToMbuf(UdpFrame(10'000)));
   ASSERT_TRUE(ApplyVnetHeader(Header(kVnetGsoUdp, 1000, 6), udp.get()));
   EXPECT_THAT(OffloadOf(udp.get()), IsOffload(1000, 20, 8, true, kIpProtocolUdp));
+  EXPECT_TRUE(OffloadOf(udp.get())->udp_datagrams);
+  EXPECT_EQ(MakeVnetHeader(udp.get()).gso_type, kVnetGsoUdp);
+}
+
+TEST(ApplyVnetHeader, Fragments) {
+  const MbufPtr frame(ToMbuf(UdpFrame(10'000)));
+  ASSERT_TRUE(ApplyVnetHeader(Header(kVnetGsoUfo, 1480, 6), frame.get()));
+  EXPECT_THAT(OffloadOf(frame.get()), IsOffload(1480, 20, 8, true, kIpProtocolUdp));
+  EXPECT_FALSE(OffloadOf(frame.get())->udp_datagrams);
+  EXPECT_EQ(MakeVnetHeader(frame.get()).gso_type, kVnetGsoUfo);
 }
 
 TEST(ApplyVnetHeader, Ipv6) {
@@ -152,7 +162,7 @@ TEST(ApplyVnetHeader, RefusesWhatCannotBeDone) {
   header.checksum_start = 35;
   EXPECT_TRUE(refuses(header, TcpFrame(5000)));
   EXPECT_TRUE(refuses(Header(kVnetGsoTcp6, 1460, 16), TcpFrame(5000)));
-  EXPECT_TRUE(refuses(Header(3, 1460, 6), UdpFrame(5000)));  // UFO: never agreed to
+  EXPECT_TRUE(refuses(Header(kVnetGsoUfo, 1460, 16), TcpFrame(5000)));
   EXPECT_TRUE(refuses(Header(kVnetGsoUdp, 1460, 16), TcpFrame(5000)));
 }
 
