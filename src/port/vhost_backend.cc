@@ -58,19 +58,20 @@ VhostDevice* DeviceOf(int handle) {
 }
 
 rte_vhost_msg_result BeforeMessage(int handle, void* message) {
-  const uint32_t request = VhostRequestOf(message);
-  if (VhostDevice* device = DeviceOf(handle)) {
+  VhostDevice* const device = DeviceOf(handle);
+  if (device != nullptr) {
     GuardSharedMemory(device->memory_lost());
-    device->OnMessage(handle, request);
+    device->OnMessage(handle, VhostMessageOf(message).request);
   }
-  return guards[static_cast<size_t>(handle)].Admit(message) ? RTE_VHOST_MSG_RESULT_NOT_HANDLED
-                                                            : RTE_VHOST_MSG_RESULT_ERR;
+  if (!guards[static_cast<size_t>(handle)].Admit(message)) return RTE_VHOST_MSG_RESULT_ERR;
+  if (device != nullptr) device->OnMessageAdmitted(handle, VhostMessageOf(message));
+  return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
 rte_vhost_msg_result AfterMessage(int handle, void* message) {
   guards[static_cast<size_t>(handle)].Followed();
   if (VhostDevice* device = DeviceOf(handle)) {
-    device->OnMessageDone(handle, VhostRequestOf(message));
+    device->OnMessageDone(handle, VhostMessageOf(message));
   }
   return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }

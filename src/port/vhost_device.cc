@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -15,7 +16,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "platform/shared_memory_fault.h"
-#include "port/vhost_message.h"
 
 namespace podwarp {
 namespace {
@@ -27,6 +27,7 @@ constexpr int kGuestUfo = 10;
 constexpr int kMergeableBuffers = 15;
 constexpr int kPackedRings = 34;
 
+constexpr uint16_t TransmitRing(uint16_t queue) { return static_cast<uint16_t>(2 * queue); }
 constexpr uint16_t ReceiveRing(uint16_t queue) { return static_cast<uint16_t>(2 * queue + 1); }
 
 bool Has(uint64_t features, int bit) { return (features >> bit & 1) != 0; }
@@ -45,6 +46,7 @@ VhostDevice::VhostDevice(std::string socket, uint16_t queue_pairs, const Rcu* rc
     : socket_(std::move(socket)),
       queue_pairs_(queue_pairs),
       rcu_(*rcu),
+      rings_(rcu),
       attention_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   CHECK(queue_pairs >= 1 && queue_pairs <= kMaxVhostQueuePairs) << socket_;
   PCHECK(attention_fd_ >= 0) << socket_;
@@ -67,12 +69,18 @@ VhostDevice::~VhostDevice() {
 }
 
 bool VhostDevice::Rest(uint16_t queue) {
-  const int device = handle();
+  VhostRing* const own = ring(ReceiveRing(queue));
+  const int device = library_handle();
   // Without a guest nothing comes; a change of that calls for attention.
-  if (device == kNoHandle || !CanReceive(queue)) return true;
+  if (own == nullptr && (device == kNoHandle || !CanReceive(queue))) return true;
   if (!queues_[queue].has_kick.load(std::memory_order_relaxed)) return false;
   const SharedMemoryScope scope(&memory_lost_);
-  if (rte_vhost_enable_guest_notification(device, ReceiveRing(queue), 1) != 0) return false;
+  if (own != nullptr) {
+    own->SetNotification(true);
+    own->Leave();
+  } else if (rte_vhost_enable_guest_notification(device, ReceiveRing(queue), 1) != 0) {
+    return false;
+  }
   // The guest must see this before the ring is looked at for the last time (Virtio 1.2, 2.7.10).
   rte_smp_mb();
   return true;
@@ -81,10 +89,23 @@ bool VhostDevice::Rest(uint16_t queue) {
 void VhostDevice::Wake(uint16_t queue) {
   epoll_event ignored[2];
   epoll_wait(queues_[queue].epoll_fd, ignored, 2, 0);  // takes the edges
-  const int device = handle();
-  if (device == kNoHandle || !CanReceive(queue)) return;
+  VhostRing* const own = ring(ReceiveRing(queue));
+  const int device = library_handle();
   const SharedMemoryScope scope(&memory_lost_);
-  rte_vhost_enable_guest_notification(device, ReceiveRing(queue), 0);
+  if (own != nullptr) {
+    own->SetNotification(false);
+    own->Leave();
+  } else if (device != kNoHandle && CanReceive(queue)) {
+    rte_vhost_enable_guest_notification(device, ReceiveRing(queue), 0);
+  }
+}
+
+std::optional<MacAddress> VhostDevice::TakeAnnouncement() {
+  const uint64_t word = announcement_.exchange(0);
+  if (word == 0) return std::nullopt;
+  std::array<uint8_t, 6> bytes;
+  std::memcpy(bytes.data(), &word, bytes.size());
+  return MacAddress(bytes);
 }
 
 bool VhostDevice::OnConnected(int handle) {
@@ -132,32 +153,59 @@ void VhostDevice::OnReady(int handle) {
   }
   was_ready_.store(true);
   handle_.store(handle, std::memory_order_release);
+  GiveRings();
   CallForAttention();
   NoteChange();
 }
 
 void VhostDevice::OnStopped(int handle) {
   if (handle_.load() != handle) return;
+  TakeRings();
   handle_.store(kNoHandle, std::memory_order_release);
-  rcu_.WaitForReaders();
+  if (library_handle_.exchange(kNoHandle) != kNoHandle) rcu_.WaitForReaders();
   NoteChange();
 }
 
 void VhostDevice::OnRingState(int handle, uint16_t ring, bool is_enabled) {
   const auto queue = static_cast<uint16_t>(ring / 2);
   if (handle != connection_.load() || queue >= kMaxVhostQueuePairs) return;
-  rte_vhost_vring vring;
+  rte_vhost_vring vring{};
   if (is_enabled && rte_vhost_get_vhost_vring(handle, ring, &vring) != 0) is_enabled = false;
+  if (!is_enabled) TakeRings();
+  SetRingState(ring, is_enabled, vring.kickfd);
+  GiveRings();
+  CallForAttention();
+  NoteChange();
+}
+
+void VhostDevice::SetRingState(uint16_t ring, bool is_enabled, int kick_fd) {
+  const auto queue = static_cast<uint16_t>(ring / 2);
   if (ring % 2 == 0) {
     receives_[queue] = is_enabled;
     CountTransmitQueues();
   } else if (queue < queue_pairs_) {
     UnwatchKick(queue);
-    if (is_enabled) WatchKick(vring.kickfd, queue);
+    if (is_enabled) WatchKick(kick_fd, queue);
     queues_[queue].is_enabled.store(is_enabled, std::memory_order_relaxed);
   }
-  CallForAttention();
-  NoteChange();
+}
+
+void VhostDevice::GiveRings() {
+  const int device = handle();
+  if (device == kNoHandle || !has_memory_) return;
+  uint64_t features = 0;
+  rte_vhost_get_negotiated_features(device, &features);
+  if (!VhostRings::CanServe(features)) library_handle_.store(device, std::memory_order_release);
+  if (library_handle() != kNoHandle) return;
+  for (uint16_t queue = 0; queue < kMaxVhostQueuePairs; ++queue) {
+    if (receives_[queue]) rings_.Give(device, TransmitRing(queue), features);
+    if (CanReceive(queue)) rings_.Give(device, ReceiveRing(queue), features);
+  }
+}
+
+void VhostDevice::TakeRings() {
+  const int device = handle();
+  if (device != kNoHandle) rings_.TakeBack(device);
 }
 
 void VhostDevice::OnMessage(int handle, uint32_t request) {
@@ -165,14 +213,30 @@ void VhostDevice::OnMessage(int handle, uint32_t request) {
   request_ = request;
 }
 
-void VhostDevice::OnMessageDone(int handle, uint32_t request) {
+void VhostDevice::OnMessageAdmitted(int handle, const VhostMessage& message) {
+  if (handle != connection_.load() || LeavesRingsAlone(message.request)) return;
+  TakeRings();
+  if (message.request == kVhostSetMemoryTable) has_memory_ = false;
+  // It is told that this is done before OnRingState() is called.
+  if (message.request == kVhostSetRingEnable && message.value == 0) {
+    SetRingState(static_cast<uint16_t>(message.ring), false, -1);
+  }
+}
+
+void VhostDevice::OnMessageDone(int handle, const VhostMessage& message) {
   if (handle != connection_.load()) return;
   request_ = 0;
-  if (request == kVhostSetFeatures) has_features_ = true;
-  if (request == kVhostSetMemoryTable) has_memory_ = true;
-  // While it handled the message the rings were locked, and a worker that looked into them for the
-  // last time before it laid them to rest saw nothing. And it may have a frame of its own for us:
-  // the RARP of a guest that has moved.
+  if (message.request == kVhostSetFeatures) has_features_ = true;
+  if (message.request == kVhostSetMemoryTable) has_memory_ = true;
+  if (message.request == kVhostSendRarp && library_handle() == kNoHandle) {
+    uint64_t word = 0;
+    std::memcpy(&word, message.mac, sizeof(message.mac));
+    announcement_.store(word);
+  }
+  GiveRings();
+  // While it handled the message there were no rings, or they were locked, and a worker that looked
+  // into them for the last time before it laid them to rest saw nothing. And a guest that has moved
+  // is to be announced.
   CallForAttention();
 }
 

@@ -3,14 +3,15 @@
 //
 // Thread rule. librte_vhost calls back on a thread of its own, and on whichever thread unregisters
 // a socket; never on both at once for one device. There:
-//   - OnRingState(), OnMessage() and OnMessageDone() run with the rings' access locks held, on
-//   which
-//     a worker that transmits spins. They make a few system calls on descriptors and never wait.
-//   - OnStopped() takes the device's handle away from the workers and waits until none can use it.
-//     It must never wait for the control thread, which may itself wait for the calling thread.
-//   - Guest memory can be unmapped at any time without a word. Nobody keeps a pointer into a ring:
-//     workers touch guest memory inside librte_vhost's calls only, which take the access locks.
-// Handle() and the ring functions are for workers, Report() is for any thread.
+//   - OnMessageAdmitted() takes the rings away from the workers before anything changes about them,
+//     and waits until none uses them; they are given back by OnMessageDone(), OnRingState() and
+//     OnReady(). So guest memory is never unmapped under a worker.
+//   - librte_vhost may hold its rings' access locks meanwhile. That is why a worker that has rings
+//     of its own asks librte_vhost for nothing that takes them.
+//   - While a guest's memory is logged for a migration, workers use librte_vhost's functions, which
+//     take the locks: there nobody may wait for them but OnStopped(), which comes without locks. So
+//     a device goes on in this way, once begun, until the guest stops it.
+//   - None of these may wait for the control thread, which may itself wait for the calling thread.
 //
 // Source: "Vhost Library" in the DPDK Programmer's Guide; lib/vhost of DPDK 22.11; Virtual I/O
 // Device 1.2, 5.1.2 (rings: 2n takes what the guest receives on queue pair n, 2n + 1 brings what it
@@ -22,11 +23,15 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 
+#include "podwarp/net/mac_address.h"
 #include "podwarp/port/port.h"
 #include "podwarp/table/rcu.h"
 #include "port/vhost_limits.h"
+#include "port/vhost_message.h"
+#include "port/vhost_rings.h"
 
 namespace podwarp {
 
@@ -45,9 +50,12 @@ class VhostDevice {
   uint16_t queue_pairs() const { return queue_pairs_; }
 
   // --- Workers. ---
-  // librte_vhost's number for the device; kNoHandle while there is none to use. Valid until the
-  // worker's next quiescent state.
-  int handle() const { return handle_.load(std::memory_order_acquire); }
+  // What the guest sends (2 * queue + 1) or receives (2 * queue) on; null if it isn't to be used.
+  // Valid until the worker's next quiescent state.
+  VhostRing* ring(uint16_t index) const { return rings_.ring(index); }
+  // librte_vhost's number for the device while its functions are to be used instead; else
+  // kNoHandle. Valid as long.
+  int library_handle() const { return library_handle_.load(std::memory_order_acquire); }
   // How many of the guest's queue pairs it receives on: the first so many.
   uint16_t transmit_queues() const { return transmit_queues_.load(std::memory_order_relaxed); }
   bool CanReceive(uint16_t queue) const {
@@ -55,6 +63,10 @@ class VhostDevice {
   }
   // To be set if guest memory turned out to be gone: see SharedMemoryScope.
   std::atomic<bool>* memory_lost() { return &memory_lost_; }
+  // Whether the guest has moved here and is to be announced, which TakeAnnouncement() says only
+  // once. With librte_vhost's functions that is done by these.
+  bool has_announcement() const { return announcement_.load(std::memory_order_relaxed) != 0; }
+  std::optional<MacAddress> TakeAnnouncement();
   // As Port has them.
   bool Rest(uint16_t queue);
   void Wake(uint16_t queue);
@@ -67,10 +79,12 @@ class VhostDevice {
   void OnReady(int handle);
   void OnStopped(int handle);
   void OnRingState(int handle, uint16_t ring, bool is_enabled);
-  // Before and after librte_vhost handles a message of the vhost-user protocol. One that it refuses
-  // has no after: the connection ends.
+  // Before and after librte_vhost handles a message of the vhost-user protocol. One that is
+  // refused, by it or before, has no after: the connection ends, unless the guest had asked for an
+  // answer.
   void OnMessage(int handle, uint32_t request);
-  void OnMessageDone(int handle, uint32_t request);
+  void OnMessageAdmitted(int handle, const VhostMessage& message);
+  void OnMessageDone(int handle, const VhostMessage& message);
 
   // --- The thread that registers sockets. ---
   // librte_vhost knows no connection of the device any more.
@@ -97,7 +111,11 @@ class VhostDevice {
     int kick_fd = -1;   // our copy of the guest's; librte_vhost's thread
   };
 
+  int handle() const { return handle_.load(std::memory_order_acquire); }
   void ForgetRings();
+  void SetRingState(uint16_t ring, bool is_enabled, int kick_fd);
+  void GiveRings();
+  void TakeRings();
   void WatchKick(int handle, uint16_t queue);
   void UnwatchKick(uint16_t queue);
   void CountTransmitQueues();
@@ -113,12 +131,16 @@ class VhostDevice {
   const Rcu& rcu_;
   std::function<void()> on_change_;
 
-  std::atomic<int> handle_{kNoHandle};
+  VhostRings rings_;
+  std::atomic<int> library_handle_{kNoHandle};
   std::atomic<uint16_t> transmit_queues_{0};
+  std::atomic<uint64_t> announcement_{0};  // a MAC; 0 = none
   std::atomic<bool> memory_lost_{false};
   std::array<Queue, kMaxVhostQueuePairs> queues_;
   int attention_fd_ = -1;  // in every queue's epoll set
 
+  // librte_vhost's number for the device while it is ready.
+  std::atomic<int> handle_{kNoHandle};
   // The newest connection; one that it replaces stays with librte_vhost until its peer closes it.
   std::atomic<int> connection_{kNoHandle};
   // Rings 2n that the guest has enabled. librte_vhost's thread.

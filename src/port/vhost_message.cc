@@ -54,10 +54,30 @@ std::string VhostMessageName(uint32_t request) {
   return found == std::end(kMessages) ? absl::StrCat("message ", request) : found->name;
 }
 
-uint32_t VhostRequestOf(const void* message) {
-  uint32_t request;
-  std::memcpy(&request, message, sizeof(request));
-  return request;
+VhostMessage VhostMessageOf(const void* message) {
+  VhostMessage beginning;
+  std::memcpy(&beginning, message, sizeof(beginning));
+  return beginning;
+}
+
+bool LeavesRingsAlone(uint32_t request) {
+  switch (request) {
+    case kVhostGetFeatures:
+    case kVhostSetOwner:
+    case kVhostSetLogFd:
+    case kVhostSetRingError:
+    case kVhostGetProtocolFeatures:
+    case kVhostSetProtocolFeatures:
+    case kVhostGetQueueNumber:
+    case kVhostSendRarp:
+    case kVhostSetMtu:
+    case kVhostSetBackendChannel:
+    case kVhostSetStatus:
+    case kVhostGetStatus:
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::string WhyRefused(uint32_t request) {

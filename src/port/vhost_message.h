@@ -37,8 +37,25 @@ enum VhostRequest : uint32_t {
 // "SET_VRING_ADDR", or "message 99".
 std::string VhostMessageName(uint32_t request);
 
-// A message as librte_vhost hands it to its observers: the wire format, in host order.
-uint32_t VhostRequestOf(const void* message);
+// The beginning of a message as librte_vhost hands it to its observers: the wire format, in host
+// order.
+struct VhostMessage {
+  uint32_t request;
+  uint32_t flags;
+  uint32_t payload_bytes;
+  // What kVhostSetRingEnable says; kVhostSendRarp has a MAC here.
+  union {
+    struct {
+      uint32_t ring;
+      uint32_t value;
+    };
+    uint8_t mac[6];
+  };
+};
+VhostMessage VhostMessageOf(const void* message);
+
+// Whether a message leaves a device's rings and memory as they are, whatever it says.
+bool LeavesRingsAlone(uint32_t request);
 
 // One sentence on why librte_vhost would not follow such a message, with what helps.
 std::string WhyRefused(uint32_t request);

@@ -1,13 +1,19 @@
 #include "port/vhost_port.h"
 
+#include <rte_arp.h>
 #include <rte_vhost.h>
 
 #include <algorithm>
+#include <cstring>
+#include <optional>
 #include <utility>
 
 #include "platform/shared_memory_fault.h"
 #include "podwarp/port/offload.h"
 #include "port/ethdev_offload.h"
+#include "port/vhost_frame.h"
+#include "port/vhost_packed_ring.h"
+#include "port/vhost_split_ring.h"
 
 namespace podwarp {
 namespace {
@@ -38,7 +44,47 @@ absl::StatusOr<std::unique_ptr<VhostPort>> VhostPort::Open(PortSettings settings
 }
 
 uint16_t VhostPort::Receive(uint16_t queue, rte_mbuf** frames, uint16_t capacity) {
-  const int handle = device_->handle();
+  VhostRing* const ring = device_->ring(static_cast<uint16_t>(2 * queue + 1));
+  if (ring == nullptr) return ReceiveByLibrary(queue, frames, capacity);
+  uint16_t announced = 0;
+  if (device_->has_announcement() && capacity > 0) [[unlikely]]
+    announced = Announce(frames);
+  const SharedMemoryScope scope(device_->memory_lost());
+  const auto receive = ring->is_packed ? ReceivePacked : ReceiveSplit;
+  const uint16_t received =
+      receive(*ring, pool_, frames + announced, static_cast<uint16_t>(capacity - announced));
+  ring->Leave();
+  return static_cast<uint16_t>(announced + received);
+}
+
+uint16_t VhostPort::Transmit(uint16_t worker, rte_mbuf** frames, uint16_t count) {
+  const uint16_t queues = device_->transmit_queues();
+  if (queues == 0) return 0;
+  const auto index = static_cast<uint16_t>(2 * (worker % queues));
+  VhostRing* const ring = device_->ring(index);
+  if (ring == nullptr) return TransmitByLibrary(index, frames, count);
+  const SharedMemoryScope scope(device_->memory_lost());
+  ring->Lock();
+  const uint16_t sent =
+      ring->is_packed ? TransmitPacked(*ring, frames, count) : TransmitSplit(*ring, frames, count);
+  ring->Leave();
+  FreeFrames(frames, sent);
+  return sent;
+}
+
+// What the guest would send itself if it knew that it has moved.
+uint16_t VhostPort::Announce(rte_mbuf** frame) {
+  const std::optional<MacAddress> mac = device_->TakeAnnouncement();
+  if (!mac.has_value()) return 0;
+  rte_ether_addr address;
+  static_assert(sizeof(address) == sizeof(*mac));
+  std::memcpy(&address, &*mac, sizeof(address));
+  *frame = rte_net_make_rarp_packet(pool_, &address);
+  return *frame != nullptr ? 1 : 0;
+}
+
+uint16_t VhostPort::ReceiveByLibrary(uint16_t queue, rte_mbuf** frames, uint16_t capacity) {
+  const int handle = device_->library_handle();
   if (handle == VhostDevice::kNoHandle || !device_->CanReceive(queue)) return 0;
   const auto ring = static_cast<uint16_t>(2 * queue + 1);
   const SharedMemoryScope scope(device_->memory_lost());
@@ -56,11 +102,9 @@ uint16_t VhostPort::Receive(uint16_t queue, rte_mbuf** frames, uint16_t capacity
   return count;
 }
 
-uint16_t VhostPort::Transmit(uint16_t worker, rte_mbuf** frames, uint16_t count) {
-  const int handle = device_->handle();
-  const uint16_t queues = device_->transmit_queues();
-  if (handle == VhostDevice::kNoHandle || queues == 0) return 0;
-  const auto ring = static_cast<uint16_t>(2 * (worker % queues));
+uint16_t VhostPort::TransmitByLibrary(uint16_t ring, rte_mbuf** frames, uint16_t count) {
+  const int handle = device_->library_handle();
+  if (handle == VhostDevice::kNoHandle) return 0;
   for (uint16_t i = 0; i < count; ++i) {
     if (HasOffload(frames[i])) ToDeviceOffload(frames[i]);
   }

@@ -4,11 +4,14 @@
 // comes back, or comes anew, finds it as it was.
 //
 // Receive queue n is what the guest sends on its queue pair n. Worker w transmits to the guest's
-// queue pair w modulo the number it has enabled, so that workers share one where there are fewer:
-// librte_vhost's lock on the ring is the lock per burst.
+// queue pair w modulo the number it has enabled, so that workers share one where there are fewer,
+// under a lock per burst.
 //
 // Offloads: what the guest agreed to take unfinished is passed on so; a segment of 64 KiB crosses
-// whole. librte_vhost tells nothing about guests' faulty descriptors: it drops what they describe.
+// whole. Of guests' faulty descriptors nothing is told: what they describe is dropped.
+//
+// The rings are podwarp's own to run (VhostRings). librte_vhost's functions do it while a guest
+// that migrates has its memory logged: they know how.
 #pragma once
 
 #include <rte_mempool.h>
@@ -55,6 +58,10 @@ class VhostPort : public Port {
  private:
   VhostPort(PortSettings settings, const VhostOptions& options, VhostBackend* backend,
             std::shared_ptr<VhostDevice> device);
+
+  uint16_t Announce(rte_mbuf** frame);
+  uint16_t ReceiveByLibrary(uint16_t queue, rte_mbuf** frames, uint16_t capacity);
+  uint16_t TransmitByLibrary(uint16_t ring, rte_mbuf** frames, uint16_t count);
 
   rte_mempool* const pool_;
   const bool is_server_;

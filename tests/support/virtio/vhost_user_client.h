@@ -136,6 +136,13 @@ class VhostUserClient {
   absl::Status Tell(VhostUserRequest request, std::span<const uint8_t> payload,
                     const std::vector<int>& descriptors);
 
+  // A request with an answer that says nothing.
+  template <typename Payload>
+  absl::Status TellAndWait(VhostUserRequest request, const Payload& payload,
+                           const std::vector<int>& descriptors) {
+    return Exchange(request, AsBytes(payload), descriptors, 0, {});
+  }
+
   // Any bytes, as they are.
   absl::Status SendRaw(std::span<const uint8_t> bytes, const std::vector<int>& descriptors = {});
 

@@ -98,7 +98,7 @@ class VhostFixture : public testing::Test {
     });
   }
 
-  Rcu rcu_{1};
+  Rcu rcu_{2};
   std::atomic<int> changes_{0};
   VhostBackend backend_{&rcu_, [this] { ++changes_; }};
 };
