@@ -7,6 +7,7 @@
 #include <climits>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "absl/strings/ascii.h"
@@ -16,9 +17,13 @@
 #include "control/config_faults.h"
 #include "control/config_sections.h"
 #include "control/config_values.h"
+#include "control/objects.h"
+#include "control/yaml_document.h"
 
 namespace podwarp {
 namespace {
+
+constexpr size_t kMostAliased = 100'000;  // values that are said once and stand elsewhere too
 
 // The machine's name as Kubernetes would write it.
 std::string HostName() {
@@ -54,19 +59,14 @@ void FillDefaults(Config* config, ConfigFaults* faults) {
                                        std::string(usable.status().message())));
     }
   }
+  const ObjectDefaults defaults = DefaultsOf(*config);
   for (size_t i = 0; i < config->pods.size(); ++i) {
-    PodConfig& pod = config->pods[i];
-    if (pod.mac.is_zero() && faults->Usable(KeyOf("pods", i, "name")) &&
-        faults->Usable(KeyOf("pods", i, "namespace"))) {
-      pod.mac = MacAddress::DeriveFrom(pod.full_name());
+    if (faults->Usable(KeyOf("pods", i, "name")) && faults->Usable(KeyOf("pods", i, "namespace"))) {
+      FillDefaults(defaults, &config->pods[i]);
     }
   }
   for (size_t i = 0; i < config->nodes.size(); ++i) {
-    RemoteNodeConfig& remote = config->nodes[i];
-    if (remote.uplink.empty() && !config->uplinks.empty() &&
-        faults->Usable(KeyOf("nodes", i, "uplink"))) {
-      remote.uplink = config->uplinks[0].name;
-    }
+    if (faults->Usable(KeyOf("nodes", i, "uplink"))) FillDefaults(defaults, &config->nodes[i]);
   }
 }
 
@@ -126,7 +126,9 @@ absl::StatusOr<Config> ParseConfig(const std::string& text, const std::string& n
   ApplyOverrides(overrides, *root, &faults);
   Config config;
   {
-    MappingReader file(*root, "", &faults);
+    // A value takes a byte of the text at least; what aliases add to that has a bound.
+    const Document document = FromYaml(*root, text.size() + kMostAliased, &faults);
+    MappingReader file(&document, "", &faults);
     ReadConfig(&file, &config);
   }
   FillDefaults(&config, &faults);

@@ -9,6 +9,11 @@
 
 namespace podwarp {
 
+// What one object must have or may not combine, whatever else there is; `key` is its own.
+void CheckAlone(const PodConfig& pod, const std::string& key, ConfigFaults* faults);
+void CheckAlone(const RemoteNodeConfig& remote, const std::string& key, ConfigFaults* faults);
+void CheckAlone(const RouteConfig& route, const std::string& key, ConfigFaults* faults);
+
 // Names, addresses, MACs, devices, sockets, interfaces and cores that two claim.
 void CheckUnique(const Config& config, ConfigFaults* faults);
 
@@ -16,7 +21,8 @@ void CheckUnique(const Config& config, ConfigFaults* faults);
 void CheckRanges(const Config& config, ConfigFaults* faults);
 
 // Remote nodes and routes that name an uplink or a node which isn't there, or lack what is needed
-// to reach them; vhost-user ports with keys that don't go together, and one too many of them.
+// to reach them; vhost-user ports with keys that don't go together, and one too many of them. All
+// of CheckAlone() too.
 void CheckReferences(const Config& config, ConfigFaults* faults);
 
 }  // namespace podwarp

@@ -96,8 +96,8 @@ void ConfigFaults::Append(const std::string& key, std::string_view what) {
     return;
   }
   const std::string subject = key.empty() ? "" : absl::StrCat(OneLine(key), ": ");
-  faults_.push_back(
-      {place.line, absl::StrCat(file_, ":", place.line, ": ", subject, OneLine(what))});
+  const std::string where = is_file() ? absl::StrCat(file_, ":", place.line, ": ") : "";
+  faults_.push_back({place.line, absl::StrCat(where, subject, OneLine(what))});
 }
 
 absl::Status ConfigFaults::ToStatus() const {

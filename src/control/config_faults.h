@@ -21,6 +21,9 @@ class ConfigFaults {
  public:
   // `file` stands for the file in messages.
   explicit ConfigFaults(std::string file) : file_(std::move(file)) {}
+  // Of what has no lines: messages begin with the key.
+  ConfigFaults() = default;
+  bool is_file() const { return !file_.empty(); }
 
   // Where the value of `key` was said. The command line has the last word. A key that was placed
   // nowhere is where the nearest one around it is.

@@ -113,7 +113,6 @@ void CheckPodAddresses(const Config& config, ConfigFaults* faults) {
   const auto of_node = UsableRanges("node_pod_ranges", config.node_pod_ranges, *faults);
   for (size_t i = 0; i < config.pods.size(); ++i) {
     const std::string addresses = KeyOf("pods", i, "addresses");
-    if (config.pods[i].addresses.empty()) faults->Add(addresses, "needs at least one address");
     for (size_t j = 0; j < config.pods[i].addresses.size(); ++j) {
       const Ipv4Address address = config.pods[i].addresses[j];
       const std::string key = KeyOf(addresses, j);

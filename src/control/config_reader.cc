@@ -1,6 +1,7 @@
 #include "control/config_reader.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -9,39 +10,24 @@
 namespace podwarp {
 namespace {
 
-std::string Describe(const YAML::Node& node) {
-  if (node.IsSequence()) return "a list";
-  if (node.IsMap()) return "a mapping of keys to values";
-  return absl::StrCat("the single value '", node.Scalar(), "'");
+std::string ScalarText(const Document& value) {
+  return value.is_string() ? value.get_ref<const std::string&>() : value.dump();
+}
+
+std::string Describe(const Document& value) {
+  if (value.is_array()) return "a list";
+  if (value.is_object()) return "a mapping of keys to values";
+  return absl::StrCat("the single value '", ScalarText(value), "'");
 }
 
 }  // namespace
 
-MappingReader::MappingReader(const YAML::Node& node, std::string key, ConfigFaults* faults)
-    : key_(std::move(key)), faults_(faults) {
-  if (!node.IsDefined()) return;
-  if (key_.empty()) faults_->SetLine("", node.Mark().line + 1);  // others have their key's line
-  for (const auto& entry : node) {
-    const int line = entry.first.Mark().line + 1;
-    if (!entry.first.IsScalar()) {
-      faults_->AddStray(key_, absl::StrCat("has ", Describe(entry.first), " as a key on line ",
-                                           line, "; expected a word"));
-      continue;
-    }
-    const std::string& name = entry.first.Scalar();
-    if (entries_.contains(name)) {  // yaml-cpp keeps both
-      faults_->AddStray(PathOf(name), absl::StrCat("is given again on line ", line, "; keep one"));
-      continue;
-    }
-    entries_.emplace(name, entry.second);
-    faults_->SetLine(PathOf(name), line);
-  }
-}
-
 MappingReader::~MappingReader() {
-  for (const auto& [name, node] : entries_) {
+  if (mapping_ == nullptr) return;
+  for (const auto& [name, value] : mapping_->get_ref<const Document::object_t&>()) {
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
-    faults_->AddStray(PathOf(name), absl::StrCat("unknown key", DidYouMean(name, known_)));
+    faults_->AddStray(PathOf(name), absl::StrCat("unknown key",
+                                                 DidYouMean(name, {known_.begin(), known_.end()})));
   }
 }
 
@@ -66,35 +52,67 @@ void MappingReader::RequireOneOf(std::initializer_list<std::string_view> names) 
   }
 }
 
-const YAML::Node* MappingReader::Find(std::string_view name) {
-  if (std::find(known_.begin(), known_.end(), name) == known_.end()) known_.emplace_back(name);
-  const auto entry = entries_.find(std::string(name));
-  return entry == entries_.end() ? nullptr : &entry->second;
+void MappingReader::ForEach(std::string_view name,
+                            absl::FunctionRef<void(const Document*, const std::string&)> read) {
+  const Document* list = Find(name);
+  if (list == nullptr || !IsList(*list, PathOf(name))) return;
+  size_t index = 0;
+  for (const Document& element : *list) read(&element, KeyOf(PathOf(name), index++));
 }
 
-bool MappingReader::IsScalar(const YAML::Node& node, const std::string& key) {
-  if (node.IsScalar()) return true;
-  faults_->AddUnusable(key, node.IsNull()
-                                ? "has no value; give one or leave the key out"
-                                : absl::StrCat("expected a single value, found ", Describe(node)));
-  return false;
+const Document* MappingReader::Find(std::string_view name) {
+  if (std::find(known_.begin(), known_.end(), name) == known_.end()) known_.push_back(name);
+  if (mapping_ == nullptr) return nullptr;
+  for (const auto& entry : mapping_->get_ref<const Document::object_t&>()) {
+    if (entry.first == name) return &entry.second;
+  }
+  return nullptr;
 }
 
-bool MappingReader::IsList(const YAML::Node& node, const std::string& key) {
-  if (node.IsSequence()) return true;
-  faults_->AddUnusable(key, node.IsNull()
+const std::string* MappingReader::TextOf(const Document& value, const std::string& key,
+                                         std::string* storage) {
+  const std::string* text = storage;
+  if (value.is_null()) {
+    faults_->AddUnusable(key, "has no value; give one or leave the key out");
+    return nullptr;
+  }
+  if (value.is_structured()) {
+    faults_->AddUnusable(key, absl::StrCat("expected a single value, found ", Describe(value)));
+    return nullptr;
+  }
+  if (value.is_string()) {
+    text = &value.get_ref<const std::string&>();
+  } else {
+    *storage = value.dump();
+  }
+  if (text->find('\0') != std::string::npos) {  // where the system would take it to end
+    faults_->AddUnusable(key, absl::StrCat("'", *text, "' has a zero byte"));
+    return nullptr;
+  }
+  return text;
+}
+
+bool MappingReader::IsList(const Document& value, const std::string& key) {
+  if (value.is_array()) return true;
+  // What would be right is said as the file's language has it.
+  std::string hint;
+  if (value.is_primitive()) {
+    hint = absl::StrCat("; write [", faults_->is_file() ? ScalarText(value) : value.dump(), "]");
+  } else if (faults_->is_file()) {
+    hint = "; begin each element with '-'";
+  }
+  faults_->AddUnusable(key, value.is_null()
                                 ? "has no value; write [] for an empty list"
-                                : absl::StrCat("expected a list, found ", Describe(node),
-                                               node.IsScalar() ? "; write [" + node.Scalar() + "]"
-                                                               : "; begin each element with '-'"));
+                                : absl::StrCat("expected a list, found ", Describe(value), hint));
   return false;
 }
 
-bool MappingReader::IsMapping(const YAML::Node& node, const std::string& key) {
-  if (node.IsMap()) return true;
+bool MappingReader::IsMapping(const Document& value, const std::string& key) {
+  if (value.is_object()) return true;
   faults_->AddUnusable(
-      key, node.IsNull() ? "has no value; give its keys or leave it out"
-                         : absl::StrCat("expected a mapping (key: value), found ", Describe(node)));
+      key, value.is_null()
+               ? "has no value; give its keys or leave it out"
+               : absl::StrCat("expected a mapping (key: value), found ", Describe(value)));
   return false;
 }
 

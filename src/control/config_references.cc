@@ -38,14 +38,8 @@ void CheckNamed(const std::string& key, const std::string& name, std::string_vie
                                 DidYouMean(name, names.sorted)));
 }
 
-// A peer makes the socket itself, and decides about its rights.
-void CheckVhostUser(const std::string& key, const std::string& pod, const VhostUserPortConfig& port,
+void CountVhostUser(const std::string& key, const std::string& pod, const VhostUserPortConfig& port,
                     unsigned* places, ConfigFaults* faults) {
-  const bool has_rights = port.socket_mode.has_value() || !port.group.empty();
-  if (!port.server && has_rights && faults->Usable(key + ".mode")) {
-    faults->Add(key + (port.group.empty() ? ".socket_mode" : ".group"),
-                "is for mode: server only; in client mode the peer makes the socket");
-  }
   *places += VhostPlaces(port.server);
   if (*places > kVhostPlaces && *places - VhostPlaces(port.server) <= kVhostPlaces) {
     faults->Add(key, absl::StrCat("pod ", pod, " has one vhost-user port too many: there can be ",
@@ -58,7 +52,7 @@ void CheckVhostUserPorts(const Config& config, ConfigFaults* faults) {
   for (size_t i = 0; i < config.pods.size(); ++i) {
     const auto* port = std::get_if<VhostUserPortConfig>(&config.pods[i].port);
     if (port == nullptr) continue;
-    CheckVhostUser(KeyOf("pods", i, "port.vhost_user"), config.pods[i].full_name(), *port, &places,
+    CountVhostUser(KeyOf("pods", i, "port.vhost_user"), config.pods[i].full_name(), *port, &places,
                    faults);
   }
 }
@@ -73,21 +67,16 @@ void CheckReferences(const Config& config, ConfigFaults* faults) {
   }
   for (size_t i = 0; i < config.nodes.size(); ++i) {
     const RemoteNodeConfig& remote = config.nodes[i];
-    if (!remote.virtual_mac.has_value() && !remote.underlay_address.has_value() &&
-        faults->Usable(KeyOf("nodes", i, "virtual_mac")) &&
-        faults->Usable(KeyOf("nodes", i, "underlay_address"))) {
-      faults->Add(KeyOf("nodes", i),
-                  "needs virtual_mac, or underlay_address to ask for it on the wire");
-    }
-    if (remote.pod_ranges.empty()) {
-      faults->Add(KeyOf("nodes", i, "pod_ranges"), "needs at least one range");
-    }
+    CheckAlone(remote, KeyOf("nodes", i), faults);
     if (!config.uplinks.empty()) {
       CheckNamed(KeyOf("nodes", i, "uplink"), remote.uplink, "uplink", uplinks, faults);
     }
   }
   for (size_t i = 0; i < config.routes.size(); ++i) {
     CheckNamed(KeyOf("routes", i, "node"), config.routes[i].node, "node", nodes, faults);
+  }
+  for (size_t i = 0; i < config.pods.size(); ++i) {
+    CheckAlone(config.pods[i], KeyOf("pods", i), faults);
   }
   CheckVhostUserPorts(config, faults);
 }

@@ -81,6 +81,18 @@ void ReadPodPort(MappingReader* reader, PodPortConfig* port) {
   }
 }
 
+void ReadLimits(MappingReader* reader, LimitsConfig* limits) {
+  const auto rate = IntegerIn<uint32_t>(0, kMostPerSecond);
+  reader->Scalar("arp_per_second", rate, &limits->arp_per_second);
+  reader->Scalar("icmp_errors_per_second", rate, &limits->icmp_errors_per_second);
+  reader->Scalar("announcements_per_second", IntegerIn<uint32_t>(1, kMostPerSecond),
+                 &limits->announcements_per_second);
+  // 16 M entries of 32 bytes are 512 MB of addresses, reserved at start.
+  reader->Scalar("adjacencies", IntegerIn<uint32_t>(1024, 1u << 24), &limits->adjacencies);
+}
+
+}  // namespace
+
 void ReadPod(MappingReader* reader, PodConfig* pod) {
   reader->Require("name");
   reader->Scalar("name", ParseDnsSubdomain, &pod->name);
@@ -110,18 +122,6 @@ void ReadRoute(MappingReader* reader, RouteConfig* route) {
   reader->Require("node");
   reader->Scalar("node", ParseDnsSubdomain, &route->node);
 }
-
-void ReadLimits(MappingReader* reader, LimitsConfig* limits) {
-  const auto rate = IntegerIn<uint32_t>(0, kMostPerSecond);
-  reader->Scalar("arp_per_second", rate, &limits->arp_per_second);
-  reader->Scalar("icmp_errors_per_second", rate, &limits->icmp_errors_per_second);
-  reader->Scalar("announcements_per_second", IntegerIn<uint32_t>(1, kMostPerSecond),
-                 &limits->announcements_per_second);
-  // 16 M entries of 32 bytes are 512 MB of addresses, reserved at start.
-  reader->Scalar("adjacencies", IntegerIn<uint32_t>(1024, 1u << 24), &limits->adjacencies);
-}
-
-}  // namespace
 
 void ReadConfig(MappingReader* file, Config* config) {
   file->Scalar("node_name", ParseDnsSubdomain, &config->node_name);

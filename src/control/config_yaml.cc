@@ -1,8 +1,11 @@
 #include <yaml-cpp/yaml.h>
 
+#include <nlohmann/json.hpp>
+
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "control/config.h"
+#include "control/object_json.h"
+#include "control/yaml_document.h"
 
 namespace podwarp {
 namespace {
@@ -16,10 +19,10 @@ YAML::Node TextList(const std::vector<T>& values) {
   return list;
 }
 
-template <typename T, typename ToNode>
-YAML::Node MappingList(const std::vector<T>& values, ToNode to_node) {
+template <typename T>
+YAML::Node ObjectList(const std::vector<T>& objects) {
   YAML::Node list(YAML::NodeType::Sequence);
-  for (const T& value : values) list.push_back(to_node(value));
+  for (const T& object : objects) list.push_back(ToYamlNode(ToJson(object)));
   return list;
 }
 
@@ -40,62 +43,6 @@ YAML::Node UplinkNode(const UplinkConfig& uplink) {
   return node;
 }
 
-struct PodPortNode {
-  YAML::Node operator()(const TapPortConfig& tap) const {
-    YAML::Node node;
-    node["tap"]["interface"] = tap.interface;
-    if (!tap.netns.empty()) node["tap"]["netns"] = tap.netns;
-    return node;
-  }
-  YAML::Node operator()(const VhostUserPortConfig& vhost_user) const {
-    YAML::Node node;
-    node["vhost_user"]["socket"] = vhost_user.socket;
-    node["vhost_user"]["mode"] = vhost_user.server ? "server" : "client";
-    node["vhost_user"]["queues"] = vhost_user.queues;
-    if (vhost_user.socket_mode.has_value()) {
-      node["vhost_user"]["socket_mode"] = absl::StrFormat("%04o", *vhost_user.socket_mode);
-    }
-    if (!vhost_user.group.empty()) node["vhost_user"]["group"] = vhost_user.group;
-    return node;
-  }
-  YAML::Node operator()(const VdevPortConfig& device) const {
-    YAML::Node node;
-    node["vdev"] = device.vdev;
-    return node;
-  }
-};
-
-YAML::Node PodNode(const PodConfig& pod) {
-  YAML::Node node;
-  node["name"] = pod.name;
-  node["namespace"] = pod.pod_namespace;
-  node["mac"] = pod.mac.ToString();
-  node["addresses"] = TextList(pod.addresses);
-  node["allowed_prefixes"] = TextList(pod.allowed_prefixes);
-  node["mtu"] = pod.mtu_bytes;
-  node["port"] = std::visit(PodPortNode(), pod.port);
-  return node;
-}
-
-YAML::Node RemoteNodeNode(const RemoteNodeConfig& remote) {
-  YAML::Node node;
-  node["name"] = remote.name;
-  if (remote.virtual_mac.has_value()) node["virtual_mac"] = remote.virtual_mac->ToString();
-  if (remote.underlay_address.has_value()) {
-    node["underlay_address"] = remote.underlay_address->ToString();
-  }
-  node["uplink"] = remote.uplink;
-  node["pod_ranges"] = TextList(remote.pod_ranges);
-  return node;
-}
-
-YAML::Node RouteNode(const RouteConfig& route) {
-  YAML::Node node;
-  node["prefix"] = route.prefix.ToString();
-  node["node"] = route.node;
-  return node;
-}
-
 }  // namespace
 
 std::string ToYaml(const Config& config) {
@@ -109,15 +56,16 @@ std::string ToYaml(const Config& config) {
   root["service_ranges"] = TextList(config.service_ranges);
   root["reserved_addresses"] = TextList(config.reserved_addresses);
   root["hairpin_mode"] = std::string(ToString(config.hairpin_mode));
-  root["uplinks"] = MappingList(config.uplinks, UplinkNode);
+  root["uplinks"] = YAML::Node(YAML::NodeType::Sequence);
+  for (const UplinkConfig& uplink : config.uplinks) root["uplinks"].push_back(UplinkNode(uplink));
   if (config.host_port.has_value()) {
     root["host_port"]["interface"] = config.host_port->interface;
     root["host_port"]["address"] = config.host_port->address.ToString();
     root["host_port"]["masquerade"] = config.host_port->masquerade;
   }
-  root["pods"] = MappingList(config.pods, PodNode);
-  root["nodes"] = MappingList(config.nodes, RemoteNodeNode);
-  root["routes"] = MappingList(config.routes, RouteNode);
+  root["pods"] = ObjectList(config.pods);
+  root["nodes"] = ObjectList(config.nodes);
+  root["routes"] = ObjectList(config.routes);
   root["workers"]["cores"] = config.workers.cores;
   root["workers"]["cores"].SetStyle(YAML::EmitterStyle::Flow);
   root["idle"]["mode"] = std::string(ToString(config.idle.mode));

@@ -22,4 +22,18 @@ std::string KeyOf(const Object& object) {
   return std::get<RouteConfig>(object).prefix.ToString();
 }
 
+ObjectDefaults DefaultsOf(const Config& config) {
+  return {.uplink = config.uplinks.empty() ? "" : config.uplinks[0].name};
+}
+
+void FillDefaults(const ObjectDefaults& /*defaults*/, PodConfig* pod) {
+  if (pod->mac.is_zero()) pod->mac = MacAddress::DeriveFrom(pod->full_name());
+}
+
+void FillDefaults(const ObjectDefaults& defaults, RemoteNodeConfig* remote) {
+  if (remote->uplink.empty()) remote->uplink = defaults.uplink;
+}
+
+void FillDefaults(const ObjectDefaults& /*defaults*/, RouteConfig* /*route*/) {}
+
 }  // namespace podwarp

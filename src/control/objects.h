@@ -29,6 +29,16 @@ std::string KeyOf(const Object& object);
 enum class Origin : uint8_t { kFile, kApi };
 std::string_view ToString(Origin origin);  // "file", "api"
 
+// What an object has where it doesn't say.
+struct ObjectDefaults {
+  std::string uplink;  // of a remote node: the first uplink's name; empty if there is none
+};
+ObjectDefaults DefaultsOf(const Config& config);
+// A pod's MAC derives from its name.
+void FillDefaults(const ObjectDefaults& defaults, PodConfig* pod);
+void FillDefaults(const ObjectDefaults& defaults, RemoteNodeConfig* remote);
+void FillDefaults(const ObjectDefaults& defaults, RouteConfig* route);
+
 // An object is to be there, as it is, or not to be there any more.
 struct Edit {
   ObjectKind kind = ObjectKind::kPod;

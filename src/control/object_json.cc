@@ -1,0 +1,100 @@
+#include "control/object_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_format.h"
+#include "control/config_checks.h"
+#include "control/config_sections.h"
+
+namespace podwarp {
+namespace {
+
+template <typename T>
+Document TextList(const std::vector<T>& values) {
+  Document list = Document::array();
+  for (const T& value : values) list.push_back(value.ToString());
+  return list;
+}
+
+struct PodPortToJson {
+  Document operator()(const TapPortConfig& tap) const {
+    Document json = {{"interface", tap.interface}};
+    if (!tap.netns.empty()) json["netns"] = tap.netns;
+    return {{"tap", json}};
+  }
+  Document operator()(const VhostUserPortConfig& vhost_user) const {
+    Document json = {{"socket", vhost_user.socket},
+                     {"mode", vhost_user.server ? "server" : "client"},
+                     {"queues", vhost_user.queues}};
+    if (vhost_user.socket_mode.has_value()) {
+      json["socket_mode"] = absl::StrFormat("%04o", *vhost_user.socket_mode);
+    }
+    if (!vhost_user.group.empty()) json["group"] = vhost_user.group;
+    return {{"vhost_user", json}};
+  }
+  Document operator()(const VdevPortConfig& device) const { return {{"vdev", device.vdev}}; }
+};
+
+template <typename T>
+absl::StatusOr<Object> Read(const Document& body, const ObjectDefaults& defaults,
+                            void (*read)(MappingReader*, T*)) {
+  ConfigFaults faults;
+  T object;
+  {
+    MappingReader reader(&body, "", &faults);
+    read(&reader, &object);
+  }
+  FillDefaults(defaults, &object);
+  CheckAlone(object, "", &faults);
+  if (!faults.empty()) return faults.ToStatus();
+  return object;
+}
+
+}  // namespace
+
+absl::StatusOr<Object> ObjectFromJson(ObjectKind kind, const Document& body,
+                                      const ObjectDefaults& defaults) {
+  if (!body.is_object()) {
+    return absl::InvalidArgumentError("expected a JSON object, {\"key\": value, ...}");
+  }
+  switch (kind) {
+    case ObjectKind::kPod:
+      return Read(body, defaults, ReadPod);
+    case ObjectKind::kNode:
+      return Read(body, defaults, ReadRemoteNode);
+    case ObjectKind::kRoute:
+      return Read(body, defaults, ReadRoute);
+  }
+  return absl::InternalError("no such kind of object");
+}
+
+Document ToJson(const PodConfig& pod) {
+  return {{"name", pod.name},
+          {"namespace", pod.pod_namespace},
+          {"mac", pod.mac.ToString()},
+          {"addresses", TextList(pod.addresses)},
+          {"allowed_prefixes", TextList(pod.allowed_prefixes)},
+          {"mtu", pod.mtu_bytes},
+          {"port", std::visit(PodPortToJson(), pod.port)}};
+}
+
+Document ToJson(const RemoteNodeConfig& remote) {
+  Document json = {{"name", remote.name}};
+  if (remote.virtual_mac.has_value()) json["virtual_mac"] = remote.virtual_mac->ToString();
+  if (remote.underlay_address.has_value()) {
+    json["underlay_address"] = remote.underlay_address->ToString();
+  }
+  json["uplink"] = remote.uplink;
+  json["pod_ranges"] = TextList(remote.pod_ranges);
+  return json;
+}
+
+Document ToJson(const RouteConfig& route) {
+  return {{"prefix", route.prefix.ToString()}, {"node", route.node}};
+}
+
+Document ToJson(const Object& object) {
+  return std::visit([](const auto& alternative) { return ToJson(alternative); }, object);
+}
+
+}  // namespace podwarp
