@@ -84,7 +84,7 @@ Document ToJson(const RemoteNodeConfig& remote) {
   if (remote.underlay_address.has_value()) {
     json["underlay_address"] = remote.underlay_address->ToString();
   }
-  json["uplink"] = remote.uplink;
+  if (!remote.uplink.empty()) json["uplink"] = remote.uplink;
   json["pod_ranges"] = TextList(remote.pod_ranges);
   return json;
 }
