@@ -1,0 +1,50 @@
+// What the API serves: whoever has the node, its desired state and its store.
+//
+// Thread rule: called from several threads at once.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/objects.h"
+
+namespace podwarp {
+
+struct EditResult {
+  absl::Status status;  // unless it is OK, nothing was changed
+  enum class Outcome : uint8_t { kCreated, kChanged, kUnchanged, kDeleted, kAbsent };
+  Outcome outcome = Outcome::kUnchanged;
+  std::vector<std::string> changed;  // names of the object's fields
+};
+
+// An object with who wants it, and how it is doing.
+struct Listed {
+  Origin origin = Origin::kApi;
+  nlohmann::ordered_json object;  // by ToJson()
+  nlohmann::ordered_json status;
+};
+
+class ApiBackend {
+ public:
+  virtual ~ApiBackend() = default;
+
+  // Applies the edits in order; each stands alone. All that succeeded is durable when it returns.
+  // Gives a result for each.
+  virtual std::vector<EditResult> Apply(std::span<const Edit> edits) = 0;
+  virtual std::optional<Listed> Get(ObjectKind kind, const std::string& key) = 0;
+  // Up to `limit` objects after `after` in the order of keys; from the first one on if it is empty.
+  // There need be no object with that key (any more).
+  virtual std::vector<Listed> List(ObjectKind kind, const std::string& after, size_t limit) = 0;
+  // "ports", "workers", "drops", "arp", "config", "status": read-only. The node is ready to forward
+  // unless "status" has an error or says "ready": false.
+  virtual absl::StatusOr<nlohmann::ordered_json> Report(std::string_view name) = 0;
+  virtual ObjectDefaults Defaults() = 0;
+};
+
+}  // namespace podwarp

@@ -1,0 +1,25 @@
+// What the API answers to requests that are whole in memory.
+//
+// Thread rule: any thread.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "api/answer.h"
+#include "api/backend.h"
+#include "api/paths.h"
+
+namespace podwarp {
+
+using ApiParameters = std::multimap<std::string, std::string>;  // of the query
+
+// GET: an object, a page of a list, a report, or how the node is doing.
+ApiAnswer HandleGet(const ApiTarget& target, const ApiParameters& parameters, ApiBackend* backend);
+
+// An object is to be there, as the body says. Names may be left out of it; they stand in the path.
+ApiAnswer HandlePut(const ApiTarget& target, const std::string& body, ApiBackend* backend);
+
+ApiAnswer HandleDelete(const ApiTarget& target, ApiBackend* backend);
+
+}  // namespace podwarp

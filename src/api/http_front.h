@@ -1,0 +1,43 @@
+// HTTP/1.1 over connections: which requests are let through, and what is answered to them. Parsing
+// and writing is cpp-httplib's work; its own sockets, threads and timeouts are not used, since they
+// would let silent clients have all threads.
+//
+// Thread rule: Serve() runs on any number of threads at once, each with its connection.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "api/answer.h"
+#include "api/backend.h"
+#include "api/connection.h"
+#include "api/rate_limit.h"
+
+namespace podwarp {
+
+struct HttpLimits {
+  size_t object_bytes = 64 << 10;      // of the body with one object
+  uint64_t bulk_bytes = 256ull << 20;  // of the body with many
+  int bulks = 4;                       // at the same time
+  double requests_per_second = 10'000;
+};
+
+class HttpFront {
+ public:
+  // The backend outlives it.
+  HttpFront(ApiBackend* backend, const HttpLimits& limits);
+  ~HttpFront();
+
+  // Answers the connection's requests, one after the other, until it ends or fails.
+  void Serve(Connection* connection);
+
+  // What is said in place of an answer to a connection that can't be served.
+  static std::string Refusal();
+
+ private:
+  class Server;  // with cpp-httplib, whose header takes a second to compile
+
+  const std::unique_ptr<Server> server_;
+};
+
+}  // namespace podwarp

@@ -1,0 +1,88 @@
+#include "api/paths.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "control/config_values.h"
+
+namespace podwarp {
+namespace {
+
+constexpr auto kPod = ObjectKind::kPod;
+constexpr auto kNode = ObjectKind::kNode;
+constexpr auto kRoute = ObjectKind::kRoute;
+
+constexpr ApiPath kPaths[] = {
+    {"/v1/pods", "GET", ApiResource::kList, kPod},
+    {"/v1/pods/{namespace}/{name}", "GET, PUT, DELETE", ApiResource::kObject, kPod},
+    {"/v1/nodes", "GET", ApiResource::kList, kNode},
+    {"/v1/nodes/{name}", "GET, PUT, DELETE", ApiResource::kObject, kNode},
+    {"/v1/routes", "GET", ApiResource::kList, kRoute},
+    {"/v1/routes/{prefix}", "GET, PUT, DELETE", ApiResource::kObject, kRoute},
+    {"/v1/bulk", "POST", ApiResource::kBulk, {}},
+    {"/v1/ports", "GET", ApiResource::kReport, {}},
+    {"/v1/workers", "GET", ApiResource::kReport, {}},
+    {"/v1/drops", "GET", ApiResource::kReport, {}},
+    {"/v1/arp", "GET", ApiResource::kReport, {}},
+    {"/v1/config", "GET", ApiResource::kReport, {}},
+    {"/v1/status", "GET", ApiResource::kReport, {}},
+    {"/healthz", "GET", ApiResource::kHealth, {}},
+    {"/readyz", "GET", ApiResource::kReadiness, {}},
+};
+
+}  // namespace
+
+bool ApiPath::Allows(std::string_view method) const {
+  if (method == "HEAD") method = "GET";
+  const std::vector<std::string> all = absl::StrSplit(std::string(methods), absl::ByString(", "));
+  return std::find(all.begin(), all.end(), method) != all.end();
+}
+
+std::span<const ApiPath> ApiPaths() { return kPaths; }
+
+absl::StatusOr<ApiTarget> FindTarget(std::string_view path) {
+  for (const ApiPath& known : kPaths) {
+    const size_t open = known.pattern.find('{');
+    if (path == known.pattern) return ApiTarget{.path = &known, .key = ""};
+    if (open == std::string_view::npos || path.size() <= open ||
+        path.substr(0, open) != known.pattern.substr(0, open)) {
+      continue;
+    }
+    absl::StatusOr<std::string> key = ParseKey(known.kind, std::string(path.substr(open)));
+    if (!key.ok()) return key.status();
+    return ApiTarget{.path = &known, .key = *std::move(key)};
+  }
+  return absl::NotFoundError(absl::StrCat("there is no path ", std::string(path)));
+}
+
+absl::StatusOr<std::string> ParseKey(ObjectKind kind, const std::string& text) {
+  if (text.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("a name can't have a zero byte");
+  }
+  switch (kind) {
+    case ObjectKind::kPod: {
+      const size_t slash = text.find('/');
+      if (slash == std::string::npos) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("'", text, "' is not a pod (expected namespace/name)"));
+      }
+      const absl::StatusOr<std::string> pod_namespace = ParseDnsLabel(text.substr(0, slash));
+      if (!pod_namespace.ok()) return pod_namespace.status();
+      const absl::StatusOr<std::string> name = ParseDnsSubdomain(text.substr(slash + 1));
+      if (!name.ok()) return name.status();
+      return text;
+    }
+    case ObjectKind::kNode:
+      return ParseDnsSubdomain(text);
+    case ObjectKind::kRoute: {
+      const absl::StatusOr<Ipv4Prefix> prefix = Ipv4Prefix::Parse(text);
+      if (!prefix.ok()) return prefix.status();
+      return prefix->ToString();
+    }
+  }
+  return absl::InternalError("no such kind of object");
+}
+
+}  // namespace podwarp

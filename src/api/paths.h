@@ -1,0 +1,38 @@
+// The paths of the API, and what each is about.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "control/objects.h"
+
+namespace podwarp {
+
+enum class ApiResource : uint8_t { kList, kObject, kBulk, kReport, kHealth, kReadiness };
+
+struct ApiPath {
+  std::string_view pattern;  // as configs/openapi.yaml has it: /v1/pods/{namespace}/{name}
+  std::string_view methods;  // "GET, PUT, DELETE"; where there is GET, HEAD is served as well
+  ApiResource resource;
+  ObjectKind kind;  // of lists and objects
+
+  // In upper case, as in `methods`, or HEAD.
+  bool Allows(std::string_view method) const;
+};
+std::span<const ApiPath> ApiPaths();
+
+// A path that somebody asked for.
+struct ApiTarget {
+  const ApiPath* path = nullptr;
+  std::string key;  // of an object, as KeyOf() has it
+};
+// `path` is decoded. Errors: NotFound (there is no such path), InvalidArgument (there is, but no
+// object can have the name that stands in it).
+absl::StatusOr<ApiTarget> FindTarget(std::string_view path);
+
+// A key as KeyOf() has it. Errors: InvalidArgument that says what a key of that kind looks like.
+absl::StatusOr<std::string> ParseKey(ObjectKind kind, const std::string& text);
+
+}  // namespace podwarp
