@@ -1,19 +1,9 @@
 // What must hold within one object.
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "control/config_checks.h"
 
 namespace podwarp {
-namespace {
-
-// The key of a value in an object, which may be the whole that is read.
-std::string Within(const std::string& key, const char* name) {
-  return key.empty() ? name : absl::StrCat(key, ".", name);
-}
-
-}  // namespace
-
 void CheckAlone(const PodConfig& pod, const std::string& key, ConfigFaults* faults) {
   if (pod.addresses.empty()) faults->Add(Within(key, "addresses"), "needs at least one address");
   const auto* port = std::get_if<VhostUserPortConfig>(&pod.port);

@@ -14,15 +14,28 @@ void CheckAlone(const PodConfig& pod, const std::string& key, ConfigFaults* faul
 void CheckAlone(const RemoteNodeConfig& remote, const std::string& key, ConfigFaults* faults);
 void CheckAlone(const RouteConfig& route, const std::string& key, ConfigFaults* faults);
 
+// How one object fits the node's own settings: the ranges and the segments its addresses belong to.
+// The pods, nodes and routes of `settings` are not looked at.
+void CheckFits(const Config& settings, const PodConfig& pod, const std::string& key,
+               ConfigFaults* faults);
+void CheckFits(const Config& settings, const RemoteNodeConfig& remote, const std::string& key,
+               ConfigFaults* faults);
+void CheckFits(const Config& settings, const RouteConfig& route, const std::string& key,
+               ConfigFaults* faults);
+// The node's uplink is one of the settings'. Says nothing where there are none.
+void CheckUplink(const Config& settings, const RemoteNodeConfig& remote, const std::string& key,
+                 ConfigFaults* faults);
+
 // Names, addresses, MACs, devices, sockets, interfaces and cores that two claim.
 void CheckUnique(const Config& config, ConfigFaults* faults);
 
-// Ranges that overlap, and ranges and addresses that lie outside the range they belong to.
+// Ranges that overlap, and ranges and addresses that lie outside the range they belong to: all of
+// CheckFits() too.
 void CheckRanges(const Config& config, ConfigFaults* faults);
 
 // Remote nodes and routes that name an uplink or a node which isn't there, or lack what is needed
 // to reach them; vhost-user ports with keys that don't go together, and one too many of them. All
-// of CheckAlone() too.
+// of CheckAlone() and CheckUplink() too.
 void CheckReferences(const Config& config, ConfigFaults* faults);
 
 }  // namespace podwarp

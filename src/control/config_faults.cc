@@ -40,6 +40,10 @@ std::string KeyOf(std::string_view list, size_t index, std::string_view name) {
   return absl::StrCat(KeyOf(list, index), ".", std::string(name));
 }
 
+std::string Within(std::string_view key, std::string_view name) {
+  return absl::StrCat(std::string(key), key.empty() ? "" : ".", std::string(name));
+}
+
 void ConfigFaults::SetLine(const std::string& key, int line) {
   if (Find(key).flag.empty()) places_[key].line = std::max(line, 1);
 }
@@ -58,6 +62,7 @@ ConfigFaults::Place ConfigFaults::Find(std::string key) const {
 }
 
 std::string ConfigFaults::Named(const std::string& key) const {
+  if (!is_file()) return key;
   const Place place = Find(key);
   const std::string where = place.flag.empty() ? absl::StrCat("line ", place.line) : place.flag;
   return absl::StrCat(key, " (", where, ")");

@@ -16,6 +16,8 @@ namespace podwarp {
 // The key of a list's element, "pods[1]", and of a value in it, "pods[1].mac".
 std::string KeyOf(std::string_view list, size_t index);
 std::string KeyOf(std::string_view list, size_t index, std::string_view name);
+// Of a value in the mapping `key`, "pods[1].mac", or in the whole, "mac".
+std::string Within(std::string_view key, std::string_view name);
 
 class ConfigFaults {
  public:
@@ -29,7 +31,8 @@ class ConfigFaults {
   // nowhere is where the nearest one around it is.
   void SetLine(const std::string& key, int line);
   void SetFlag(const std::string& key, const std::string& flag);
-  // "pods[1].mac (line 12)" or "node_name (--node_name)": for messages about another key.
+  // "pods[1].mac (line 12)" or "node_name (--node_name)": for messages about another key. Without a
+  // file the key alone.
   std::string Named(const std::string& key) const;
 
   // The value is wrong: `what` is, and what would be right. Without effect if it can't be used.

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "control/config_checks.h"
+#include "control/config_places.h"
 
 namespace podwarp {
 namespace {
@@ -52,26 +52,6 @@ void CheckAllApart(std::vector<KeyedRange> ranges, ConfigFaults* faults) {
   }
 }
 
-// `inner`, an address or a range, lies in one of the list's ranges. An empty list, or one with
-// parts that can't be used, says nothing.
-template <typename Inner>
-void CheckInside(const std::string& key, const Inner& inner, const std::string& list,
-                 const std::vector<Ipv4Prefix>& ranges, ConfigFaults* faults) {
-  if (ranges.empty() || !faults->Usable(list)) return;
-  for (const Ipv4Prefix& range : ranges) {
-    if (range.Contains(inner)) return;
-  }
-  const auto to_text = [](std::string* out, const Ipv4Prefix& range) { *out += range.ToString(); };
-  faults->Add(key, absl::StrCat(inner.ToString(), " is outside ", list, " (",
-                                absl::StrJoin(ranges, ", ", to_text), ")"));
-}
-
-// `address` is one that hosts of the range have. Ranges of 31 and 32 bits are all hosts, RFC 3021.
-bool IsHostOf(const Ipv4Prefix& range, Ipv4Address address) {
-  return range.Contains(address) &&
-         (range.length() >= 31 || (address != range.network() && address != range.last()));
-}
-
 void CheckClusterRanges(const Config& config, ConfigFaults* faults) {
   if (config.pod_ranges.empty()) faults->Add("pod_ranges", "needs at least one range");
   const auto pods = UsableRanges("pod_ranges", config.pod_ranges, *faults);
@@ -97,33 +77,18 @@ void CheckNodeRanges(const Config& config, ConfigFaults* faults) {
     of_nodes.insert(of_nodes.end(), remote.begin(), remote.end());
   }
   CheckAllApart(of_nodes, faults);
-  for (const KeyedRange& part : of_nodes) {
-    CheckInside(part.key, part.range, "pod_ranges", config.pod_ranges, faults);
-  }
-  for (size_t i = 0; i < config.routes.size(); ++i) {
-    CheckInside(KeyOf("routes", i, "prefix"), config.routes[i].prefix, "pod_ranges",
+  for (size_t i = 0; i < config.node_pod_ranges.size(); ++i) {
+    const Ipv4Prefix& range = config.node_pod_ranges[i];
+    CheckInside(KeyOf("node_pod_ranges", i), range, range.ToString(), "pod_ranges",
                 config.pod_ranges, faults);
   }
 }
 
-void CheckPodAddresses(const Config& config, ConfigFaults* faults) {
-  const bool node_ranges = !config.node_pod_ranges.empty();
-  const std::string list = node_ranges ? "node_pod_ranges" : "pod_ranges";
-  const auto& ranges = node_ranges ? config.node_pod_ranges : config.pod_ranges;
-  const auto of_node = UsableRanges("node_pod_ranges", config.node_pod_ranges, *faults);
-  for (size_t i = 0; i < config.pods.size(); ++i) {
-    const std::string addresses = KeyOf("pods", i, "addresses");
-    for (size_t j = 0; j < config.pods[i].addresses.size(); ++j) {
-      const Ipv4Address address = config.pods[i].addresses[j];
-      const std::string key = KeyOf(addresses, j);
-      CheckInside(key, address, list, ranges, faults);
-      for (const KeyedRange& own : of_node) {
-        if (!own.range.Contains(address) || IsHostOf(own.range, address)) continue;
-        faults->Add(key, absl::StrCat(address.ToString(), " is the network's or the broadcast ",
-                                      "address of ", own.range.ToString(), " of ",
-                                      faults->Named(own.key), "; expected one between"));
-      }
-    }
+template <typename T>
+void CheckAllFit(const Config& config, const std::string& list, const std::vector<T>& objects,
+                 ConfigFaults* faults) {
+  for (size_t i = 0; i < objects.size(); ++i) {
+    CheckFits(config, objects[i], KeyOf(list, i), faults);
   }
 }
 
@@ -152,35 +117,15 @@ void CheckSegments(const Config& config, ConfigFaults* faults) {
   }
 }
 
-// A remote node is a neighbour on its uplink's segment.
-void CheckUnderlayAddresses(const Config& config, ConfigFaults* faults) {
-  for (size_t i = 0; i < config.nodes.size(); ++i) {
-    const RemoteNodeConfig& remote = config.nodes[i];
-    if (!remote.underlay_address.has_value() || remote.uplink.empty()) continue;
-    for (size_t j = 0; j < config.uplinks.size(); ++j) {
-      const UplinkConfig& uplink = config.uplinks[j];
-      const std::optional<Ipv4Prefix> segment = uplink.segment();
-      if (uplink.name != remote.uplink || !segment.has_value() ||
-          IsHostOf(*segment, *remote.underlay_address)) {
-        continue;
-      }
-      faults->Add(
-          KeyOf("nodes", i, "underlay_address"),
-          absl::StrCat(remote.underlay_address->ToString(), " is not a host of the segment of ",
-                       remote.uplink, ", ", segment->ToString(), " of ",
-                       faults->Named(KeyOf("uplinks", j, "address"))));
-    }
-  }
-}
-
 }  // namespace
 
 void CheckRanges(const Config& config, ConfigFaults* faults) {
   CheckClusterRanges(config, faults);
   CheckNodeRanges(config, faults);
-  CheckPodAddresses(config, faults);
   CheckSegments(config, faults);
-  CheckUnderlayAddresses(config, faults);
+  CheckAllFit(config, "pods", config.pods, faults);
+  CheckAllFit(config, "nodes", config.nodes, faults);
+  CheckAllFit(config, "routes", config.routes, faults);
 }
 
 }  // namespace podwarp

@@ -59,18 +59,21 @@ void CheckVhostUserPorts(const Config& config, ConfigFaults* faults) {
 
 }  // namespace
 
+void CheckUplink(const Config& settings, const RemoteNodeConfig& remote, const std::string& key,
+                 ConfigFaults* faults) {
+  if (settings.uplinks.empty()) return;
+  const Names uplinks = NamesOf("uplinks", settings.uplinks, *faults);
+  CheckNamed(Within(key, "uplink"), remote.uplink, "uplink", uplinks, faults);
+}
+
 void CheckReferences(const Config& config, ConfigFaults* faults) {
-  const Names uplinks = NamesOf("uplinks", config.uplinks, *faults);
   const Names nodes = NamesOf("nodes", config.nodes, *faults);
-  if (!config.nodes.empty() && config.uplinks.empty() && uplinks.complete) {
+  if (!config.nodes.empty() && config.uplinks.empty() && faults->Usable("uplinks")) {
     faults->Add("nodes", "needs an uplink by which the nodes are reached; add it to uplinks");
   }
   for (size_t i = 0; i < config.nodes.size(); ++i) {
-    const RemoteNodeConfig& remote = config.nodes[i];
-    CheckAlone(remote, KeyOf("nodes", i), faults);
-    if (!config.uplinks.empty()) {
-      CheckNamed(KeyOf("nodes", i, "uplink"), remote.uplink, "uplink", uplinks, faults);
-    }
+    CheckAlone(config.nodes[i], KeyOf("nodes", i), faults);
+    CheckUplink(config, config.nodes[i], KeyOf("nodes", i), faults);
   }
   for (size_t i = 0; i < config.routes.size(); ++i) {
     CheckNamed(KeyOf("routes", i, "node"), config.routes[i].node, "node", nodes, faults);
