@@ -96,6 +96,7 @@ struct PodConfig {
   std::vector<Ipv4Address> addresses;
   std::vector<Ipv4Prefix> allowed_prefixes;  // further sources that the pod may send from
   uint16_t mtu_bytes = 1500;
+  std::string sandbox;  // who attached the pod, in that one's own words; empty = nobody said
   PodPortConfig port;
 
   std::string full_name() const { return pod_namespace + "/" + name; }

@@ -102,6 +102,7 @@ void ReadPod(MappingReader* reader, PodConfig* pod) {
   reader->List("addresses", ParseHostAddress, &pod->addresses);
   reader->List("allowed_prefixes", Ipv4Prefix::Parse, &pod->allowed_prefixes);
   reader->Scalar("mtu", kMtu, &pod->mtu_bytes);
+  reader->Scalar("sandbox", ParseSandbox, &pod->sandbox);
   reader->Require("port");
   reader->Mapping("port", [&](MappingReader* port) { ReadPodPort(port, &pod->port); });
 }

@@ -13,7 +13,8 @@ namespace {
 
 constexpr size_t kLongestInterfaceName = 15;  // IFNAMSIZ less the final zero
 constexpr size_t kLongestSocketPath = 107;    // sockaddr_un::sun_path less the final zero
-constexpr size_t kLongestVdevName = 63;       // RTE_DEV_NAME_MAX_LEN less the final zero
+constexpr size_t kLongestSandbox = 128;
+constexpr size_t kLongestVdevName = 63;  // RTE_DEV_NAME_MAX_LEN less the final zero
 
 template <typename... Parts>
 absl::Status Wrong(const std::string& text, const Parts&... parts) {
@@ -85,6 +86,18 @@ absl::StatusOr<std::string> ParseDnsSubdomain(const std::string& text) {
   if (text.size() <= 253 && std::all_of(labels.begin(), labels.end(), IsDnsLabel)) return text;
   return Wrong(text, "is not a DNS name (expected a-z, 0-9, '-' and '.', at most 253, a letter or ",
                "digit at both ends of each part)");
+}
+
+absl::StatusOr<std::string> ParseSandbox(const std::string& text) {
+  const auto is_printable = [](char c) {
+    return absl::ascii_isprint(static_cast<unsigned char>(c));
+  };
+  if (!text.empty() && text.size() <= kLongestSandbox &&
+      std::all_of(text.begin(), text.end(), is_printable)) {
+    return text;
+  }
+  return Wrong(text, "can't be a sandbox (expected 1 to ", kLongestSandbox,
+               " printable characters)");
 }
 
 absl::StatusOr<std::string> ParsePortName(const std::string& text) {

@@ -31,6 +31,9 @@ absl::StatusOr<MacAddress> ParseUnicastMac(const std::string& text);
 absl::StatusOr<std::string> ParseDnsLabel(const std::string& text);
 absl::StatusOr<std::string> ParseDnsSubdomain(const std::string& text);
 
+// Who attached a pod, in that one's own words: 1 to 128 printable characters of ASCII.
+absl::StatusOr<std::string> ParseSandbox(const std::string& text);
+
 // What names an uplink in routes, metrics and messages: 1 to 63 of letters, digits, '.', '_', '-'.
 absl::StatusOr<std::string> ParsePortName(const std::string& text);
 // A kernel interface: what dev_valid_name() of Linux lets pass, at most 15 bytes, and no '%', which

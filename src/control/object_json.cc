@@ -69,13 +69,15 @@ absl::StatusOr<Object> ObjectFromJson(ObjectKind kind, const Document& body,
 }
 
 Document ToJson(const PodConfig& pod) {
-  return {{"name", pod.name},
-          {"namespace", pod.pod_namespace},
-          {"mac", pod.mac.ToString()},
-          {"addresses", TextList(pod.addresses)},
-          {"allowed_prefixes", TextList(pod.allowed_prefixes)},
-          {"mtu", pod.mtu_bytes},
-          {"port", std::visit(PodPortToJson(), pod.port)}};
+  Document json = {{"name", pod.name},
+                   {"namespace", pod.pod_namespace},
+                   {"mac", pod.mac.ToString()},
+                   {"addresses", TextList(pod.addresses)},
+                   {"allowed_prefixes", TextList(pod.allowed_prefixes)},
+                   {"mtu", pod.mtu_bytes}};
+  if (!pod.sandbox.empty()) json["sandbox"] = pod.sandbox;
+  json["port"] = std::visit(PodPortToJson(), pod.port);
+  return json;
 }
 
 Document ToJson(const RemoteNodeConfig& remote) {

@@ -97,6 +97,7 @@ TEST_F(OpenApiTest, SchemasHaveTheKeysOfObjects) {
   const PodConfig pod = {
       .name = "a",
       .addresses = {Ipv4Address(10, 0, 0, 1)},
+      .sandbox = "net/1/eth0",
       .port = VhostUserPortConfig{
           .socket = "/s", .server = true, .socket_mode = uint16_t{0660}, .group = "g"}};
   const RemoteNodeConfig node = {.name = "b",

@@ -89,6 +89,16 @@ TEST_F(NodeObjectsTest, APodWithOtherAddressesKeepsItsPort) {
   EXPECT_THAT(Sent("default/db"), SizeIs(1));
 }
 
+TEST_F(NodeObjectsTest, APodOfAnotherSandboxKeepsItsPort) {
+  const PortId port = Web().port;
+  PodConfig after = web_;
+  after.sandbox = "net/1/eth0";
+  Becomes(web_, after);
+  EXPECT_EQ(Web().port, port);
+  EXPECT_EQ(Web().config.sandbox, "net/1/eth0");
+  EXPECT_THAT(SentBy("default/db", kDb), SizeIs(1));
+}
+
 TEST_F(NodeObjectsTest, APodWithAnotherMacGetsAnotherPort) {
   PodConfig after = web_;
   after.mac = kApiMac;

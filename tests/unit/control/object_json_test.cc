@@ -60,6 +60,7 @@ TEST(ToJson, ReadsBackToTheSame) {
                 .addresses = {Ipv4Address(10, 244, 1, 10), Ipv4Address(10, 244, 1, 11)},
                 .allowed_prefixes = {Ipv4Prefix(Ipv4Address(10, 9, 0, 0), 16)},
                 .mtu_bytes = 9000,
+                .sandbox = "net one/0 {#}: 'x'/eth0",
                 .port = TapPortConfig{.interface = "a#b", .netns = "/run/\u00e4 \"{y}\\\n"}},
       PodConfig{.name = "true",
                 .mac = MacAddress::DeriveFrom("y"),
@@ -145,6 +146,9 @@ INSTANTIATE_TEST_SUITE_P(
                   "addresses[1]: 'x' is not an IPv4 address (expected, say, 10.244.1.10)\n"
                   "port.tap.netns: 'y' is not an absolute path (expected one that begins with "
                   "'/')"},
+        BodyFault{"Sandbox", kPod,
+                  R"({"name":"a","sandbox":"\n","addresses":["10.0.0.1"],"port":{"tap":{}}})",
+                  "sandbox: '\\x0a' can't be a sandbox (expected 1 to 128 printable characters)"},
         BodyFault{"EmptyList", kPod, R"({"name":"a","addresses":[],"port":{"tap":{}}})",
                   "addresses: needs at least one address"},
         BodyFault{"TwoPorts", kPod,
