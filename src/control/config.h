@@ -66,6 +66,8 @@ struct HostPortConfig {
 struct TapPortConfig {
   std::string interface = "eth0";
   std::string netns;  // path (/run/netns/x, /proc/1/ns/net); empty = podwarp's own namespace
+  // Whether the other pods are on its link, asked for by ARP; if not, all go by the gateway.
+  bool on_link = true;
 
   friend bool operator==(const TapPortConfig&, const TapPortConfig&) = default;
 };

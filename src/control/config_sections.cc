@@ -62,6 +62,7 @@ void ReadPodPort(MappingReader* reader, PodPortConfig* port) {
       TapPortConfig& tap = port->emplace<TapPortConfig>();
       tap_reader->Scalar("interface", ParseInterfaceName, &tap.interface);
       tap_reader->Scalar("netns", ParseAbsolutePath, &tap.netns);
+      tap_reader->Scalar("on_link", ParseBool, &tap.on_link);
     });
   }
   if (reader->Has("vhost_user")) {

@@ -28,10 +28,18 @@ const T* Get(const std::optional<Object>& object) {
   return object.has_value() ? std::get_if<T>(&*object) : nullptr;
 }
 
+// The same interface, socket or device, whatever lengths and routes its addresses have there.
+bool IsSamePlace(const PodPortConfig& before, PodPortConfig after) {
+  const auto* old_tap = std::get_if<TapPortConfig>(&before);
+  auto* new_tap = std::get_if<TapPortConfig>(&after);
+  if (old_tap != nullptr && new_tap != nullptr) new_tap->on_link = old_tap->on_link;
+  return before == after;
+}
+
 // A pod that only has other addresses keeps its port.
 bool KeepsPort(const PodConfig& before, const PodConfig& after) {
   return before.mac == after.mac && before.mtu_bytes == after.mtu_bytes &&
-         before.port == after.port;
+         IsSamePlace(before.port, after.port);
 }
 
 // A node whose MAC is asked for, rather than told.
@@ -92,7 +100,7 @@ void Node::ChangePod(PodRecord& pod, const PodConfig& after, absl::Time now) {
   const PodConfig before = std::exchange(pod.config, after);
   if (pod.port == kNoPort || !KeepsPort(before, after)) {
     if (pod.port != kNoPort) ClosePod(pod);
-    if (before.port != after.port) port_factory_.RemovePod(before);
+    if (!IsSamePlace(before.port, after.port)) port_factory_.RemovePod(before);
     // The name, and the interface or socket, are free only once no worker uses the old port.
     tables_.rcu.Synchronize();
     return OpenPod(pod, now);

@@ -20,6 +20,7 @@ struct PodPortToJson {
   Document operator()(const TapPortConfig& tap) const {
     Document json = {{"interface", tap.interface}};
     if (!tap.netns.empty()) json["netns"] = tap.netns;
+    json["on_link"] = tap.on_link;
     return {{"tap", json}};
   }
   Document operator()(const VhostUserPortConfig& vhost_user) const {

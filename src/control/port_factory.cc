@@ -137,7 +137,8 @@ absl::Status DevicePortFactory::ReconfigurePod(const PodConfig& pod) {
                                 .mtu_bytes = pod.mtu_bytes,
                                 .addresses = pod.addresses,
                                 .pod_ranges = config_.pod_ranges,
-                                .gateway = config_.gateway.address});
+                                .gateway = config_.gateway.address,
+                                .on_link = tap->on_link});
 }
 
 void DevicePortFactory::RemovePod(const PodConfig& pod) {

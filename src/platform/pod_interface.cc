@@ -43,7 +43,9 @@ absl::Status ConfigurePodInterface(const PodInterfaceSettings& settings) {
   if (const auto status = SwitchIpv6Off(interface, settings.netns); !status.ok()) return status;
   const LinkSettings link{.mac = settings.mac, .mtu_bytes = settings.mtu_bytes, .up = true};
   if (const auto status = (*netlink)->SetLink(interface, link); !status.ok()) return status;
-  const auto addresses = AddressesOnLink(settings.addresses, settings.pod_ranges);
+  // No range holds an address that is on no link.
+  const auto addresses = AddressesOnLink(
+      settings.addresses, settings.on_link ? settings.pod_ranges : std::vector<Ipv4Prefix>());
   if (const auto status = (*netlink)->SetAddresses(interface, addresses); !status.ok()) {
     return status;
   }
@@ -52,6 +54,11 @@ absl::Status ConfigurePodInterface(const PodInterfaceSettings& settings) {
       std::any_of(addresses.begin(), addresses.end(), [&](const InterfaceAddress& address) {
         return Ipv4Prefix(address.address, address.prefix_length).Contains(settings.gateway);
       });
+  const KernelRoute to_gateway = {.prefix = Ipv4Prefix::Host(settings.gateway),
+                                  .interface = interface};
+  const auto status =
+      settings.on_link ? (*netlink)->DeleteRoute(to_gateway) : (*netlink)->ReplaceRoute(to_gateway);
+  if (!status.ok()) return status;
   return (*netlink)->ReplaceRoute({.interface = interface,
                                    .gateway = settings.gateway,
                                    .onlink = !gateway_on_link,

@@ -22,6 +22,9 @@ struct PodInterfaceSettings {
   std::vector<Ipv4Address> addresses;
   std::vector<Ipv4Prefix> pod_ranges;  // the cluster's
   Ipv4Address gateway;
+  // Whether the other pods are on the pod's link. If not, its addresses are /32 and everything goes
+  // by the gateway, which is all that is on the link.
+  bool on_link = true;
 };
 
 // Each address with the length of the cluster's range that holds it (the longest, if several do):

@@ -349,5 +349,34 @@ TEST_F(TapPortTest, PodInterfaceFollowsItsSettings) {
   EXPECT_TRUE(RemovePodInterface("eth0", "/run/netns/is-not-there").ok());
 }
 
+TEST_F(TapPortTest, APodMayHaveNobodyOnItsLink) {
+  TestNamespace a;
+  const auto port = OpenPod(a, kMacA, kIpA);
+  PodInterfaceSettings settings = Pod(a, kMacA, kIpA);
+  const auto routes = [&] { return RunCommand("ip -n " + a.name() + " route").output; };
+  const auto addresses = [&] { return RunCommand("ip -n " + a.name() + " -4 address").output; };
+  for (const char* gateway : {"169.254.1.1", "10.244.0.1"}) {
+    settings.gateway = *Ipv4Address::Parse(gateway);
+    for (int i = 0; i < 2; ++i) {  // it may be said again
+      settings.on_link = false;
+      const auto status = ConfigurePodInterface(settings);
+      ASSERT_TRUE(status.ok()) << status;
+    }
+    EXPECT_THAT(addresses(), HasSubstr("inet 10.244.1.10/32"));
+    EXPECT_THAT(routes(), HasSubstr(absl::StrCat("default via ", gateway, " dev eth0")));
+    EXPECT_THAT(routes(), HasSubstr(absl::StrCat("\n", gateway, " dev eth0 proto 119 scope link")));
+    EXPECT_THAT(routes(), testing::Not(HasSubstr("10.244.0.0/16")));
+
+    settings.on_link = true;
+    const auto status = ConfigurePodInterface(settings);
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_THAT(addresses(), HasSubstr("inet 10.244.1.10/16"));
+    EXPECT_THAT(addresses(), testing::Not(HasSubstr("/32")));
+    EXPECT_THAT(routes(), HasSubstr(absl::StrCat("default via ", gateway, " dev eth0")));
+    EXPECT_THAT(routes(), HasSubstr("10.244.0.0/16 dev eth0"));
+    EXPECT_THAT(routes(), testing::Not(HasSubstr(absl::StrCat("\n", gateway, " dev eth0"))));
+  }
+}
+
 }  // namespace
 }  // namespace podwarp::test

@@ -99,6 +99,16 @@ TEST_F(NodeObjectsTest, APodOfAnotherSandboxKeepsItsPort) {
   EXPECT_THAT(SentBy("default/db", kDb), SizeIs(1));
 }
 
+TEST_F(NodeObjectsTest, APodWhoseLinkChangesKeepsItsPortAndIsReconfigured) {
+  const PortId port = Web().port;
+  PodConfig after = web_;
+  std::get<TapPortConfig>(after.port).on_link = false;
+  Becomes(web_, after);
+  EXPECT_EQ(Web().port, port);
+  EXPECT_THAT(factory_.reconfigured, ElementsAre("default/web"));
+  EXPECT_THAT(factory_.removed, IsEmpty());
+}
+
 TEST_F(NodeObjectsTest, APodWithAnotherMacGetsAnotherPort) {
   PodConfig after = web_;
   after.mac = kApiMac;

@@ -61,7 +61,9 @@ TEST(ToJson, ReadsBackToTheSame) {
                 .allowed_prefixes = {Ipv4Prefix(Ipv4Address(10, 9, 0, 0), 16)},
                 .mtu_bytes = 9000,
                 .sandbox = "net one/0 {#}: 'x'/eth0",
-                .port = TapPortConfig{.interface = "a#b", .netns = "/run/\u00e4 \"{y}\\\n"}},
+                .port =
+                    TapPortConfig{
+                        .interface = "a#b", .netns = "/run/\u00e4 \"{y}\\\n", .on_link = false}},
       PodConfig{.name = "true",
                 .mac = MacAddress::DeriveFrom("y"),
                 .addresses = {Ipv4Address(10, 244, 1, 12)},
