@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace podwarp {
 namespace {
@@ -102,6 +103,10 @@ AnswerDict& AnswerDict::AddValue(std::string_view key, Value value, size_t bytes
   bytes_ += EntryBytes(key, bytes);
   entries_.push_back({std::string(key), std::move(value)});
   return *this;
+}
+
+AnswerDict& AnswerDict::Add(std::string_view key, double number) {
+  return Add(key, absl::StrFormat("%.2f", number));
 }
 
 AnswerDict& AnswerDict::Add(std::string_view key, uint64_t number) {

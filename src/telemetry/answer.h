@@ -43,7 +43,8 @@ class AnswerDict {
     return Add(key, std::string_view(text));
   }
   AnswerDict& Add(std::string_view key, uint64_t number);
-  AnswerDict& Add(std::string_view key, bool value);  // 1 or 0: DPDK has no truth values
+  AnswerDict& Add(std::string_view key, double number);  // as text with two decimals: DPDK has none
+  AnswerDict& Add(std::string_view key, bool value);     // 1 or 0: DPDK has no truth values
   // Beyond kMaxListItems the last one says how many more there are.
   AnswerDict& Add(std::string_view key, const List& list);
   AnswerDict& Add(std::string_view key, AnswerDict dict);

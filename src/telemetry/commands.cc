@@ -41,17 +41,18 @@ AnswerDict PageOf(const List& list, std::string_view argument, const DescribeOne
 
 AnswerDict Ports(const Node& node, std::string_view argument) {
   return PageOf(ListPorts(node), argument,
-                [&](PortId port) { return Describe(ReportPort(node, port)); });
+                [&](PortId port) { return Describe<AnswerDict>(ReportPort(node, port)); });
 }
 
 AnswerDict Pods(const Node& node, std::string_view argument) {
-  return PageOf(ListPods(node), argument,
-                [&](const Node::PodRecord* pod) { return Describe(ReportPod(node, *pod)); });
+  return PageOf(ListPods(node), argument, [&](const Node::PodRecord* pod) {
+    return Describe<AnswerDict>(ReportPod(node, *pod));
+  });
 }
 
 AnswerDict Nodes(const Node& node, std::string_view argument) {
   return PageOf(ListRemoteNodes(node), argument, [&](const RemoteNodeConfig* remote) {
-    return Describe(ReportRemoteNode(node, *remote));
+    return Describe<AnswerDict>(ReportRemoteNode(node, *remote));
   });
 }
 
@@ -59,27 +60,28 @@ AnswerDict Arp(const Node& node, std::string_view argument) {
   if (argument.find('.') != std::string_view::npos) {
     const absl::StatusOr<Ipv4Address> address = Ipv4Address::Parse(argument);
     if (!address.ok()) return ErrorOf(address.status());
-    return Describe(ReportAddress(node, *address));
+    return Describe<AnswerDict>(ReportAddress(node, *address));
   }
   const absl::StatusOr<size_t> start = ParseStart(argument);
   if (!start.ok()) return ErrorOf(start.status());
   const OwnedPrefixes prefixes = ListPrefixes(node, *start, kMaxPageEntries);
   return AnswerPage(prefixes.total, *start, [&](size_t i) {
-    return Describe(ReportPrefix(node, prefixes.listed[i - *start]));
+    return Describe<AnswerDict>(ReportPrefix(node, prefixes.listed[i - *start]));
   });
 }
 
 AnswerDict Workers(const Node& node, std::string_view argument) {
   std::vector<size_t> workers(node.workers().size());
   for (size_t i = 0; i < workers.size(); ++i) workers[i] = i;
-  return PageOf(workers, argument, [&](size_t i) { return Describe(ReportWorker(node, i)); });
+  return PageOf(workers, argument,
+                [&](size_t i) { return Describe<AnswerDict>(ReportWorker(node, i)); });
 }
 
 AnswerDict Drops(const Node& node, std::string_view argument) {
   if (!argument.empty()) {
     const absl::StatusOr<DropReason> reason = FindDropReason(argument);
     if (!reason.ok()) return ErrorOf(reason.status());
-    return Describe(ReportDrop(node, *reason));
+    return Describe<AnswerDict>(ReportDrop(node, *reason));
   }
   AnswerDict drops;
   for (size_t i = 0; i < kDropReasons; ++i) {

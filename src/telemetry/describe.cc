@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "control/control_loop.h"
 
@@ -10,23 +9,25 @@ namespace podwarp {
 namespace {
 
 template <typename T>
-AnswerDict::List Texts(const std::vector<T>& values) {
-  AnswerDict::List texts;
+std::vector<std::string> Texts(const std::vector<T>& values) {
+  std::vector<std::string> texts;
   for (const T& value : values) texts.push_back(value.ToString());
   return texts;
 }
 
-template <typename T>
-void AddKnown(AnswerDict& answer, std::string_view key, const std::optional<T>& value) {
+template <typename Answer, typename T>
+void AddKnown(Answer& answer, std::string_view key, const std::optional<T>& value) {
   if (value.has_value()) answer.Add(key, value->ToString());
 }
 
-void AddState(AnswerDict& answer, bool up, std::string_view why_down) {
+template <typename Answer>
+void AddState(Answer& answer, bool up, std::string_view why_down) {
   answer.Add("up", up);
   if (!up) answer.Add("why_down", why_down);
 }
 
-void AddTraffic(AnswerDict& answer, const TrafficReport& traffic) {
+template <typename Answer>
+void AddTraffic(Answer& answer, const TrafficReport& traffic) {
   answer.Add("received_frames", traffic.received_frames)
       .Add("received_bytes", traffic.received_bytes)
       .Add("transmitted_frames", traffic.transmitted_frames)
@@ -36,9 +37,10 @@ void AddTraffic(AnswerDict& answer, const TrafficReport& traffic) {
 
 }  // namespace
 
-AnswerDict Describe(const PortReport& port) {
+template <typename Answer>
+Answer Describe(const PortReport& port) {
   const PortSettings& settings = port.settings;
-  AnswerDict answer;
+  Answer answer;
   answer.Add("name", settings.name).Add("role", ToString(settings.role)).Add("driver", port.driver);
   AddState(answer, port.state.up, port.state.why_down);
   if (!port.state.peer.empty()) answer.Add("peer", port.state.peer);
@@ -54,8 +56,9 @@ AnswerDict Describe(const PortReport& port) {
       .Add("device_transmit_errors", port.device.transmit_errors);
 }
 
-AnswerDict Describe(const PodReport& pod) {
-  AnswerDict answer;
+template <typename Answer>
+Answer Describe(const PodReport& pod) {
+  Answer answer;
   answer.Add("name", pod.config.full_name())
       .Add("mac", pod.config.mac.ToString())
       .Add("addresses", Texts(pod.config.addresses));
@@ -73,8 +76,9 @@ AnswerDict Describe(const PodReport& pod) {
   return answer;
 }
 
-AnswerDict Describe(const RemoteNodeReport& node) {
-  AnswerDict answer;
+template <typename Answer>
+Answer Describe(const RemoteNodeReport& node) {
+  Answer answer;
   answer.Add("name", node.config.name);
   AddKnown(answer, "mac", node.mac);
   if (!node.mac.has_value()) answer.Add("why_no_mac", node.why_no_mac);
@@ -83,8 +87,9 @@ AnswerDict Describe(const RemoteNodeReport& node) {
   return answer.Add("uplink", node.config.uplink).Add("pod_ranges", Texts(node.config.pod_ranges));
 }
 
-AnswerDict Describe(const AddressReport& address) {
-  AnswerDict answer;
+template <typename Answer>
+Answer Describe(const AddressReport& address) {
+  Answer answer;
   answer.Add("address", address.prefix.length() == 32 ? address.prefix.network().ToString()
                                                       : address.prefix.ToString());
   if (!address.owner.empty()) answer.Add("owner", address.owner);
@@ -95,8 +100,9 @@ AnswerDict Describe(const AddressReport& address) {
   return answer;
 }
 
-AnswerDict Describe(const WorkerReport& worker) {
-  return AnswerDict()
+template <typename Answer>
+Answer Describe(const WorkerReport& worker) {
+  return Answer()
       .Add("lcore", uint64_t{worker.lcore})
       .Add("queues", uint64_t{worker.queues})
       .Add("received_frames", worker.traffic.received_frames)
@@ -106,7 +112,7 @@ AnswerDict Describe(const WorkerReport& worker) {
       .Add("rounds", worker.rounds)
       .Add("cycles_busy", worker.cycles_busy)
       .Add("cycles_total", worker.cycles_total)
-      .Add("busy_percent", absl::StrFormat("%.2f", worker.busy_percent))
+      .Add("busy_percent", worker.busy_percent)
       .Add("cycles_per_frame", static_cast<uint64_t>(std::llround(worker.cycles_per_frame)))
       .Add("sleeps", worker.sleeps)
       .Add("originated", worker.originated)
@@ -116,12 +122,26 @@ AnswerDict Describe(const WorkerReport& worker) {
       .Add("events_lost", worker.events_lost);
 }
 
-AnswerDict Describe(const DropReport& drop) {
-  return AnswerDict()
+template <typename Answer>
+Answer Describe(const DropReport& drop) {
+  return Answer()
       .Add("name", Name(drop.reason))
       .Add("help", Help(drop.reason))
       .Add("frames", drop.frames)
       .Add("last_ports", drop.last_ports);
 }
+
+template AnswerDict Describe<AnswerDict>(const PortReport&);
+template AnswerDict Describe<AnswerDict>(const PodReport&);
+template AnswerDict Describe<AnswerDict>(const RemoteNodeReport&);
+template AnswerDict Describe<AnswerDict>(const AddressReport&);
+template AnswerDict Describe<AnswerDict>(const WorkerReport&);
+template AnswerDict Describe<AnswerDict>(const DropReport&);
+template JsonAnswer Describe<JsonAnswer>(const PortReport&);
+template JsonAnswer Describe<JsonAnswer>(const PodReport&);
+template JsonAnswer Describe<JsonAnswer>(const RemoteNodeReport&);
+template JsonAnswer Describe<JsonAnswer>(const AddressReport&);
+template JsonAnswer Describe<JsonAnswer>(const WorkerReport&);
+template JsonAnswer Describe<JsonAnswer>(const DropReport&);
 
 }  // namespace podwarp

@@ -1,16 +1,23 @@
-// Reports in the words of telemetry's answers.
+// Reports in words: the same ones for telemetry, as AnswerDict, and for the API, as JsonAnswer.
 #pragma once
 
 #include "telemetry/answer.h"
+#include "telemetry/json_answer.h"
 #include "telemetry/report.h"
 
 namespace podwarp {
 
-AnswerDict Describe(const PortReport& port);
-AnswerDict Describe(const PodReport& pod);
-AnswerDict Describe(const RemoteNodeReport& node);
-AnswerDict Describe(const AddressReport& address);
-AnswerDict Describe(const WorkerReport& worker);
-AnswerDict Describe(const DropReport& drop);
+template <typename Answer>
+Answer Describe(const PortReport& port);
+template <typename Answer>
+Answer Describe(const PodReport& pod);
+template <typename Answer>
+Answer Describe(const RemoteNodeReport& node);
+template <typename Answer>
+Answer Describe(const AddressReport& address);
+template <typename Answer>
+Answer Describe(const WorkerReport& worker);
+template <typename Answer>
+Answer Describe(const DropReport& drop);
 
 }  // namespace podwarp
