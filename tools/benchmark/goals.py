@@ -6,7 +6,7 @@ from typing import Any
 
 from .kernel_pods import LINUX
 from .results import PODWARP, Results, ratio
-from .suites import arp, latency, vhost
+from .suites import arp, changes, latency, vhost
 from .testpmd import FLOOR
 
 Figure = Callable[[Results], float | None]
@@ -137,6 +137,25 @@ GOALS: Sequence[Goal] = (
         "no frame lost",
         detail("churn", "256 ranges", f"{PODWARP}, 100 k changes/s", "lost"),
         0,
+        at_most=True,
+    ),
+    Goal(
+        "bulk changes by the API, a million routes there",
+        "100,000 a second",
+        detail("changes", changes.BULK, changes.BULK_CHANGES, "changes_per_second"),
+        100_000,
+    ),
+    Goal(
+        "bulk changes by the API, a million routes there",
+        "at most 5 % slower",
+        between("changes", changes.BULK, "bulk changes", "no changes"),
+        0.95,
+    ),
+    Goal(
+        "one change by the API, a million routes there",
+        "seen within 1 ms",
+        median("changes", changes.ONE),
+        1000,
         at_most=True,
     ),
     Goal(

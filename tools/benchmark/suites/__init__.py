@@ -1,7 +1,7 @@
 """All suites, in the order in which they run. A file a suite."""
 
 from ..case import Suite
-from . import arp, churn, idle, idle_ports, kernel, latency, scale, startup, uplink, vhost
+from . import arp, changes, churn, idle, idle_ports, kernel, latency, scale, startup, uplink, vhost
 
 SUITES: list[Suite] = [
     uplink.SUITE,
@@ -10,6 +10,7 @@ SUITES: list[Suite] = [
     scale.SUITE,
     idle_ports.SUITE,
     churn.SUITE,
+    changes.SUITE,
     arp.SUITE,
     latency.SUITE,
     startup.SUITE,
