@@ -1,17 +1,21 @@
 // podwarp: forwards the frames of a Kubernetes node's pods. One process per node.
 //
-// flags -> configuration -> EAL -> tables, workers -> node (ports, pods, peers) -> telemetry ->
-// control loop -> stop.
+// flags -> configuration -> EAL -> tables, workers -> node (ports, pods, peers) -> what the API
+// said before -> telemetry, API -> control loop -> stop.
 #include <gflags/gflags.h>
 #include <glog/logging.h>
 
 #include <cstdio>
 
+#include "api/node_backend.h"
+#include "api/server.h"
 #include "control/control_loop.h"
 #include "control/launch.h"
 #include "control/node.h"
 #include "control/options.h"
+#include "control/reconciler.h"
 #include "control/reloader.h"
+#include "control/state_store.h"
 #include "platform/eal.h"
 #include "port/vhost_backend.h"
 #include "telemetry/commands.h"
@@ -24,8 +28,36 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
+absl::StatusOr<std::unique_ptr<StateStore>> OpenStore(const Config& config) {
+  if (!config.api.has_value()) return nullptr;
+  return StateStore::Open(config.api->state_file);
+}
+
+absl::StatusOr<std::unique_ptr<ApiServer>> ServeApi(const Config& config, ApiBackend* backend) {
+  if (!config.api.has_value()) return nullptr;
+  const ApiConfig& api = *config.api;
+  LOG(INFO) << "the API is at " << api.socket;
+  return ApiServer::Open({.socket = api.socket, .mode = api.socket_mode, .group = api.group},
+                         backend);
+}
+
+// Until a signal ends it.
+absl::Status Serve(const Config& config, const Options& options, Reconciler* reconciler, Node* node,
+                   ControlLoop* loop) {
+  Reloader reloader(reconciler);
+  NodeBackend backend(options.config, reconciler, node, loop);
+  const absl::StatusOr<std::unique_ptr<ApiServer>> api = ServeApi(config, &backend);
+  if (!api.ok()) return api.status();
+  LOG(INFO) << "node " << config.node_name << " forwards with " << node->workers().size()
+            << " worker(s), virtual MAC " << config.virtual_mac.ToString();
+  loop->Run([&](absl::Time now) { node->Tick(now); }, [&] { reloader.Ask(); });
+  return absl::OkStatus();
+}
+
 int RunNode(const Config& config, const Options& options) {
   ControlLoop loop;  // before any thread starts: it decides who gets signals
+  absl::StatusOr<std::unique_ptr<StateStore>> store = OpenStore(config);
+  if (!store.ok()) return Fail(store.status());
   const Launch launch(config);
   if (absl::Status status = StartEal(launch.eal_options()); !status.ok()) return Fail(status);
   absl::StatusOr<rte_mempool*> pool = launch.MakePool();
@@ -37,19 +69,16 @@ int RunNode(const Config& config, const Options& options) {
   VhostBackend vhost(&tables.rcu, [&tables] { tables.ports.NoteStateChange(); });
   DevicePortFactory ports(&config, launch.workers(), *pool, &vhost);
   Node node(&config, &tables, &ports, &workers, &events, *pool);
+  Reconciler reconciler(options, config, *std::move(store), &node, &loop);
 
   absl::Status status = node.Start(ControlLoop::Now());
+  if (status.ok()) status = reconciler.Restore(ControlLoop::Now());
   // Not earlier: what came in while half the routes were there would go astray.
   launch.StartWorkers(workers);
   if (status.ok()) status = StartTelemetry(&node, &loop);
   vhost.WaitUntilServed(absl::Seconds(5));
-  if (status.ok()) {
-    LOG(INFO) << "node " << config.node_name << " forwards with " << workers.size()
-              << " worker(s), virtual MAC " << config.virtual_mac.ToString();
-    Reloader reloader(options, config, &node);
-    loop.Run([&node](absl::Time now) { node.Tick(now); },
-             [&reloader](absl::Time now) { reloader.Reload(now); });
-  }
+  if (status.ok()) status = Serve(config, options, &reconciler, &node, &loop);
+  loop.Stop();  // nobody waits for one that never ran
   StopTelemetry();
   launch.StopWorkers(workers);
   node.Stop();

@@ -1,7 +1,5 @@
 #include "api/answer.h"
 
-#include "absl/strings/str_cat.h"
-
 namespace podwarp {
 namespace {
 
@@ -35,10 +33,6 @@ const ErrorKind& KindOf(const absl::Status& status) {
 }
 
 }  // namespace
-
-std::string NameOf(ObjectKind kind, std::string_view key) {
-  return absl::StrCat(std::string(ToString(kind)), " ", std::string(key));
-}
 
 std::string_view CodeOf(const absl::Status& status) { return KindOf(status).word; }
 

@@ -16,9 +16,6 @@ struct ApiAnswer {
   std::string allow;  // the methods that are served, with 405
 };
 
-// "pod default/web-1": what an error is about.
-std::string NameOf(ObjectKind kind, std::string_view key);
-
 // The word that programs tell errors by: "not_found".
 std::string_view CodeOf(const absl::Status& status);
 

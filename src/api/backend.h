@@ -3,6 +3,7 @@
 // Thread rule: called from several threads at once.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -10,18 +11,10 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/objects.h"
 
 namespace podwarp {
-
-struct EditResult {
-  absl::Status status;  // unless it is OK, nothing was changed
-  enum class Outcome : uint8_t { kCreated, kChanged, kUnchanged, kDeleted, kAbsent };
-  Outcome outcome = Outcome::kUnchanged;
-  std::vector<std::string> changed;  // names of the object's fields
-};
 
 // An object with who wants it, and how it is doing.
 struct Listed {
@@ -29,6 +22,8 @@ struct Listed {
   nlohmann::ordered_json object;  // by ToJson()
   nlohmann::ordered_json status;
 };
+
+using ApiParameters = std::multimap<std::string, std::string>;  // of the query
 
 class ApiBackend {
  public:
@@ -42,8 +37,12 @@ class ApiBackend {
   // There need be no object with that key (any more).
   virtual std::vector<Listed> List(ObjectKind kind, const std::string& after, size_t limit) = 0;
   // "ports", "workers", "drops", "arp", "config", "status": read-only. The node is ready to forward
-  // unless "status" has an error or says "ready": false.
-  virtual absl::StatusOr<nlohmann::ordered_json> Report(std::string_view name) = 0;
+  // unless "status" has an error or says "ready": false. Errors: NotFound, InvalidArgument (a
+  // parameter that is unknown or can't be read).
+  virtual absl::StatusOr<nlohmann::ordered_json> Report(std::string_view name,
+                                                        const ApiParameters& parameters) = 0;
+  // Has the configuration file read anew: {"changes": N, "failed": [sentences]}.
+  virtual absl::StatusOr<nlohmann::ordered_json> Reload() = 0;
   virtual ObjectDefaults Defaults() = 0;
 };
 

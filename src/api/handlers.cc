@@ -70,15 +70,15 @@ ApiAnswer GetList(ObjectKind kind, const ApiParameters& parameters, ApiBackend* 
   return {.status = 200, .body = std::move(body), .allow = ""};
 }
 
-ApiAnswer GetReport(std::string_view name, ApiBackend* backend) {
-  absl::StatusOr<Json> report = backend->Report(name);
+ApiAnswer GetReport(std::string_view name, const ApiParameters& parameters, ApiBackend* backend) {
+  absl::StatusOr<Json> report = backend->Report(name, parameters);
   if (!report.ok()) return ErrorAnswer(report.status(), "");
   return {.status = 200, .body = *std::move(report), .allow = ""};
 }
 
 // Whether somebody is there to answer, and whether the node forwards.
 ApiAnswer GetHealth(bool asks_if_ready, ApiBackend* backend) {
-  const absl::StatusOr<Json> status = backend->Report("status");
+  const absl::StatusOr<Json> status = backend->Report("status", {});
   if (!status.ok()) return ErrorAnswer(absl::UnavailableError(status.status().message()), "");
   if (asks_if_ready && status->is_object() && !status->value("ready", true)) {
     return ErrorAnswer(absl::UnavailableError("the node is not ready"), "");
@@ -108,6 +108,19 @@ void FillNames(const ApiTarget& target, Json* body) {
   }
 }
 
+// The names of the fields that differ; all of them if there was nothing before.
+Json ChangedFields(const std::optional<Object>& before, const Json& after) {
+  const Json old = before.has_value() ? ToJson(*before) : Json::object();
+  Json fields = Json::array();
+  for (const auto& [name, value] : after.items()) {
+    if (!old.contains(name) || old[name] != value) fields.push_back(name);
+  }
+  for (const auto& [name, value] : old.items()) {
+    if (!after.contains(name)) fields.push_back(name);
+  }
+  return fields;
+}
+
 EditResult ApplyOne(Edit edit, ApiBackend* backend) {
   std::vector<EditResult> results = backend->Apply({&edit, 1});
   if (results.size() != 1) return {.status = absl::InternalError("the change has no result")};
@@ -123,12 +136,13 @@ ApiAnswer HandleGet(const ApiTarget& target, const ApiParameters& parameters, Ap
     case ApiResource::kObject:
       return GetObject(target, backend);
     case ApiResource::kReport:
-      return GetReport(target.path->pattern.substr(sizeof("/v1/") - 1), backend);
+      return GetReport(target.path->pattern.substr(sizeof("/v1/") - 1), parameters, backend);
     case ApiResource::kHealth:
       return GetHealth(false, backend);
     case ApiResource::kReadiness:
       return GetHealth(true, backend);
     case ApiResource::kBulk:
+    case ApiResource::kReload:
       break;
   }
   return ErrorAnswer(absl::InternalError("this path has nothing to get"), "");
@@ -147,13 +161,22 @@ ApiAnswer HandlePut(const ApiTarget& target, const std::string& body, ApiBackend
                                                                ", the path says ", name)),
                        name);
   }
+  const Json after = ToJson(*object);
   const EditResult result =
       ApplyOne({.kind = kind, .key = target.key, .object = *std::move(object)}, backend);
   if (!result.status.ok()) return ErrorAnswer(result.status, name);
   const bool created = result.outcome == EditResult::Outcome::kCreated;
+  const bool is_same = result.outcome == EditResult::Outcome::kUnchanged;
   return {.status = created ? 201 : 200,
-          .body = {{"created", created}, {"changed", result.changed}},
+          .body = {{"created", created},
+                   {"changed", is_same ? Json::array() : ChangedFields(result.before, after)}},
           .allow = ""};
+}
+
+ApiAnswer HandlePost(const ApiTarget& /*target*/, ApiBackend* backend) {
+  absl::StatusOr<Json> reloaded = backend->Reload();
+  if (!reloaded.ok()) return ErrorAnswer(reloaded.status(), "");
+  return {.status = 200, .body = *std::move(reloaded), .allow = ""};
 }
 
 ApiAnswer HandleDelete(const ApiTarget& target, ApiBackend* backend) {

@@ -59,7 +59,8 @@ bool HasBody(const httplib::Request& request) {
 
 // What can't be told apart from the next request, or promises to be too long. `most` is the bound
 // of the body's bytes.
-std::optional<ApiAnswer> FaultOfFraming(const httplib::Request& request, uint64_t most) {
+std::optional<ApiAnswer> FaultOfFraming(const httplib::Request& request, bool takes_body,
+                                        uint64_t most) {
   const size_t lengths = request.get_header_value_count("Content-Length");
   const size_t codings = request.get_header_value_count("Transfer-Encoding");
   if (lengths + codings > 1) {
@@ -71,7 +72,7 @@ std::optional<ApiAnswer> FaultOfFraming(const httplib::Request& request, uint64_
   }
   if (lengths == 0) {
     // cpp-httplib would take all that ever comes for the body.
-    if (codings == 1 || (request.method != "PUT" && request.method != "POST")) return std::nullopt;
+    if (codings == 1 || !takes_body) return std::nullopt;
     return ErrorAnswer(411, "invalid_argument", "", "Content-Length: is missing");
   }
   const std::string text = request.get_header_value("Content-Length");
@@ -89,11 +90,12 @@ std::optional<ApiAnswer> FaultOfFraming(const httplib::Request& request, uint64_
   return std::nullopt;
 }
 
-// A body without a type is taken for what it should be.
+// A body without a type, or with the one that curl says unasked, is taken for what it should be.
 std::optional<ApiAnswer> FaultOfType(const httplib::Request& request, bool is_bulk) {
   if (!request.has_header("Content-Type")) return std::nullopt;
   const std::string said = request.get_header_value("Content-Type");
   const std::string type(absl::StripAsciiWhitespace(said.substr(0, said.find(';'))));
+  if (absl::EqualsIgnoreCase(type, "application/x-www-form-urlencoded")) return std::nullopt;
   if (absl::EqualsIgnoreCase(type, is_bulk ? "application/x-ndjson" : kJson)) return std::nullopt;
   if (is_bulk && absl::EqualsIgnoreCase(type, "application/jsonl")) return std::nullopt;
   return ErrorAnswer(415, "unsupported_media_type", "",
@@ -197,10 +199,11 @@ class HttpFront::Server : public httplib::Server {
       return say(std::move(answer));
     }
     const bool is_bulk = target->path->resource == ApiResource::kBulk;
+    const bool takes_body = is_bulk || request.method == "PUT";
     const std::optional<ApiAnswer> framing =
-        FaultOfFraming(request, is_bulk ? limits_.bulk_bytes : limits_.object_bytes);
+        FaultOfFraming(request, takes_body, is_bulk ? limits_.bulk_bytes : limits_.object_bytes);
     if (framing.has_value()) return say(*framing);
-    if (request.method == "PUT" || request.method == "POST") {
+    if (takes_body) {
       const std::optional<ApiAnswer> type = FaultOfType(request, is_bulk);
       return type.has_value() && say(*type);
     }
@@ -209,8 +212,9 @@ class HttpFront::Server : public httplib::Server {
           ErrorAnswer(400, "invalid_argument", "", absl::StrCat(request.method, " takes no body")));
     }
     const Connection::Busy busy(current);
-    return say(request.method == "DELETE" ? HandleDelete(*target, backend_)
-                                          : HandleGet(*target, request.params, backend_));
+    if (request.method == "DELETE") return say(HandleDelete(*target, backend_));
+    if (request.method == "POST") return say(HandlePost(*target, backend_));
+    return say(HandleGet(*target, request.params, backend_));
   }
 
   ApiAnswer PutObject(const httplib::Request& request, const httplib::ContentReader& reader) {

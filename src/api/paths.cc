@@ -22,6 +22,7 @@ constexpr ApiPath kPaths[] = {
     {"/v1/routes", "GET", ApiResource::kList, kRoute},
     {"/v1/routes/{prefix}", "GET, PUT, DELETE", ApiResource::kObject, kRoute},
     {"/v1/bulk", "POST", ApiResource::kBulk, {}},
+    {"/v1/reload", "POST", ApiResource::kReload, {}},
     {"/v1/ports", "GET", ApiResource::kReport, {}},
     {"/v1/workers", "GET", ApiResource::kReport, {}},
     {"/v1/drops", "GET", ApiResource::kReport, {}},

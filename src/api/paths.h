@@ -10,7 +10,7 @@
 
 namespace podwarp {
 
-enum class ApiResource : uint8_t { kList, kObject, kBulk, kReport, kHealth, kReadiness };
+enum class ApiResource : uint8_t { kList, kObject, kBulk, kReload, kReport, kHealth, kReadiness };
 
 struct ApiPath {
   std::string_view pattern;  // as configs/openapi.yaml has it: /v1/pods/{namespace}/{name}

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "control/desired_state.h"
 
 namespace podwarp {
 namespace {
@@ -19,19 +19,25 @@ struct Differences {
 };
 
 template <typename T>
-Differences DifferencesBetween(const std::vector<T>& before, const std::vector<T>& after) {
-  std::map<std::string, std::pair<const T*, const T*>> both;
-  for (const T& object : before) both[KeyOf(object)].first = &object;
-  for (const T& object : after) both[KeyOf(object)].second = &object;
+Differences DifferencesBetween(const DesiredState& before, const DesiredState& after) {
+  const auto& old_entries = before.entries<T>();
+  const auto& new_entries = after.entries<T>();
   Differences differences;
-  for (const auto& [key, object] : both) {
-    const auto [old_object, new_object] = object;
-    if (new_object == nullptr) {
-      differences.gone.push_back({.before = *old_object, .after = std::nullopt});
-    } else if (old_object == nullptr) {
-      differences.come.push_back({.before = std::nullopt, .after = *new_object});
-    } else if (!(*old_object == *new_object)) {
-      differences.changed.push_back({.before = *old_object, .after = *new_object});
+  auto old_entry = old_entries.begin();
+  auto new_entry = new_entries.begin();
+  while (old_entry != old_entries.end() || new_entry != new_entries.end()) {
+    if (new_entry == new_entries.end() ||
+        (old_entry != old_entries.end() && old_entry->first < new_entry->first)) {
+      differences.gone.push_back({.before = old_entry->second.object, .after = std::nullopt});
+      ++old_entry;
+    } else if (old_entry == old_entries.end() || new_entry->first < old_entry->first) {
+      differences.come.push_back({.before = std::nullopt, .after = new_entry->second.object});
+      ++new_entry;
+    } else {
+      const T& old_object = (old_entry++)->second.object;
+      const T& new_object = (new_entry++)->second.object;
+      if (old_object == new_object) continue;
+      differences.changed.push_back({.before = old_object, .after = new_object});
     }
   }
   return differences;
@@ -51,10 +57,10 @@ std::string Describe(const Change& change) {
   return absl::StrCat(std::string(ToString(KindOf(object))), " ", KeyOf(object), " ", what);
 }
 
-std::vector<Change> ChangesBetween(const Config& before, const Config& after) {
-  Differences pods = DifferencesBetween(before.pods, after.pods);
-  Differences nodes = DifferencesBetween(before.nodes, after.nodes);
-  Differences routes = DifferencesBetween(before.routes, after.routes);
+std::vector<Change> ChangesBetween(const DesiredState& before, const DesiredState& after) {
+  Differences pods = DifferencesBetween<PodConfig>(before, after);
+  Differences nodes = DifferencesBetween<RemoteNodeConfig>(before, after);
+  Differences routes = DifferencesBetween<RouteConfig>(before, after);
   std::vector<Change> changes;
   Append(std::move(nodes.changed), &changes);
   Append(std::move(nodes.come), &changes);
@@ -82,6 +88,7 @@ absl::Status CheckReloadable(const Config& running, const Config& read) {
   compare("reserved_addresses", running.reserved_addresses, read.reserved_addresses);
   compare("uplinks", running.uplinks, read.uplinks);
   compare("host_port", running.host_port, read.host_port);
+  compare("api", running.api, read.api);
   compare("workers", running.workers, read.workers);
   compare("idle", running.idle, read.idle);
   compare("limits", running.limits, read.limits);

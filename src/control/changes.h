@@ -1,4 +1,4 @@
-// What changes when a configuration takes the place of another: object by object, in an order in
+// What changes when a desired state takes the place of another: object by object, in an order in
 // which each change can be made by itself.
 //
 // Pure functions on plain data, for any thread.
@@ -14,6 +14,8 @@
 
 namespace podwarp {
 
+class DesiredState;
+
 // One object: it comes, goes, or becomes another of the same kind and key. At least one is set.
 struct Change {
   std::optional<Object> before;
@@ -28,7 +30,7 @@ std::string Describe(const Change& change);
 // No address is left without its owner in between: what comes takes it over, and goes before what
 // goes; only a pod's port has to be free before another can have it. Nodes stand before the routes
 // that lead to them, and after them when they go.
-std::vector<Change> ChangesBetween(const Config& before, const Config& after);
+std::vector<Change> ChangesBetween(const DesiredState& before, const DesiredState& after);
 
 // Whether `read` differs from `running` only in what can be changed while podwarp runs: pods,
 // nodes, routes and the hairpin mode. Errors: FailedPrecondition that names every other key that

@@ -96,6 +96,9 @@ std::vector<Claim> ClaimsOfSettings(const Config& config) {
   for (size_t i = 0; i < config.reserved_addresses.size(); ++i) {
     claims.push_back(AddressClaim(KeyOf("reserved_addresses", i), config.reserved_addresses[i]));
   }
+  if (config.api.has_value()) {
+    claims.push_back(NameClaim(ClaimSpace::kSocket, "api.socket", config.api->socket));
+  }
   claims.push_back(MacClaim("virtual_mac", config.virtual_mac));
   if (config.gateway.mac != config.virtual_mac) {
     claims.push_back(MacClaim("gateway.mac", config.gateway.mac));

@@ -125,6 +125,16 @@ struct RouteConfig {
   friend bool operator==(const RouteConfig&, const RouteConfig&) = default;
 };
 
+// By which podwarp is looked at and changed while it runs.
+struct ApiConfig {
+  std::string socket = "/run/podwarp/api.sock";  // at most 107 bytes
+  uint16_t socket_mode = 0660;
+  std::string group;                                     // the socket's; empty = podwarp's own
+  std::string state_file = "/var/lib/podwarp/state.db";  // what came through it
+
+  friend bool operator==(const ApiConfig&, const ApiConfig&) = default;
+};
+
 struct WorkersConfig {
   std::vector<uint16_t> cores;  // one worker each; empty = the last core of the process's affinity
 
@@ -161,6 +171,7 @@ struct Config {
   std::vector<PodConfig> pods;
   std::vector<RemoteNodeConfig> nodes;
   std::vector<RouteConfig> routes;
+  std::optional<ApiConfig> api;
   WorkersConfig workers;
   IdleConfig idle;
   LimitsConfig limits;

@@ -48,6 +48,13 @@ void ReadHostPort(MappingReader* reader, HostPortConfig* host_port) {
   reader->Scalar("masquerade", ParseBool, &host_port->masquerade);
 }
 
+void ReadApi(MappingReader* reader, ApiConfig* api) {
+  reader->Scalar("socket", ParseSocketPath, &api->socket);
+  reader->Scalar("socket_mode", ParseFileMode, &api->socket_mode);
+  reader->Scalar("group", ParseGroupName, &api->group);
+  reader->Scalar("state", ParseAbsolutePath, &api->state_file);
+}
+
 absl::StatusOr<bool> ParseServerMode(const std::string& text) {
   if (text == "server") return true;
   if (text == "client") return false;
@@ -148,6 +155,9 @@ void ReadConfig(MappingReader* file, Config* config) {
   file->MappingList("pods", &config->pods, ReadPod);
   file->MappingList("nodes", &config->nodes, ReadRemoteNode);
   file->MappingList("routes", &config->routes, ReadRoute);
+  if (file->Has("api")) {
+    file->Mapping("api", [&](MappingReader* api) { ReadApi(api, &config->api.emplace()); });
+  }
   file->Mapping("workers", [&](MappingReader* workers) {
     workers->List("cores", IntegerIn<uint16_t>(0, 1023), &config->workers.cores);  // CPU_SETSIZE
   });

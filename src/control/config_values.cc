@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 
 namespace podwarp {
@@ -170,6 +171,8 @@ absl::StatusOr<uint16_t> ParseFileMode(const std::string& text) {
   }
   return Wrong(text, "is no file's rights (expected three octal digits: 660)");
 }
+
+std::string FileModeText(uint16_t mode) { return absl::StrFormat("%04o", mode); }
 
 absl::StatusOr<std::string> ParseGroupName(const std::string& text) {
   if (!text.empty() && text.size() <= 32 && text[0] != '-' &&

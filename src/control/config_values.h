@@ -53,6 +53,7 @@ absl::StatusOr<std::string> ParseSocketPath(const std::string& text);
 
 // The rights of a file in octal, as chmod(1) takes them: 660 or 0660.
 absl::StatusOr<uint16_t> ParseFileMode(const std::string& text);
+std::string FileModeText(uint16_t mode);  // 0660
 // What a group may be called: 1 to 32 of letters, digits, '.', '_', '-', not beginning with '-'.
 absl::StatusOr<std::string> ParseGroupName(const std::string& text);
 

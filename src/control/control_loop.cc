@@ -33,7 +33,9 @@ int BlockAndWatchSignals() {
 
 struct ControlLoop::Task {
   const std::function<void()>& run;
-  bool is_done = false;  // under mutex_: the caller's frame, and this with it, may go right after
+  // Under mutex_: the caller's frame, and this with it, may go right after.
+  bool is_done = false;
+  bool is_refused = false;
 };
 
 absl::Time ControlLoop::Now() {
@@ -52,10 +54,11 @@ ControlLoop::~ControlLoop() {
 }
 
 void ControlLoop::Run(const std::function<void(absl::Time)>& tick,
-                      const std::function<void(absl::Time)>& reload) {
+                      const std::function<void()>& hang_up) {
   {
     const std::lock_guard lock(mutex_);
-    is_running_ = true;
+    if (state_ == State::kEnded) return;
+    state_ = State::kRunning;
   }
   while (!stop_.load()) {
     tick(Now());
@@ -64,18 +67,22 @@ void ControlLoop::Run(const std::function<void(absl::Time)>& tick,
     poll(wake, std::size(wake), kTickMs);
     const int signal = TakeSignal();
     if (signal == SIGHUP) {
-      reload(Now());
+      hang_up();
     } else if (signal != 0) {
       LOG(INFO) << "stopping: " << strsignal(signal);
       stop_.store(true);
     }
     RunTasks();
   }
-  {
-    const std::lock_guard lock(mutex_);
-    is_running_ = false;
-  }
-  RunTasks();  // nobody is left waiting
+  End();
+}
+
+void ControlLoop::End() {
+  const std::lock_guard lock(mutex_);
+  state_ = State::kEnded;
+  for (Task* task : tasks_) task->is_refused = true;
+  tasks_.clear();
+  task_done_.notify_all();
 }
 
 int ControlLoop::TakeSignal() {
@@ -103,16 +110,21 @@ void ControlLoop::RunTasks() {
 bool ControlLoop::Call(const std::function<void()>& task) {
   Task queued{.run = task};
   std::unique_lock lock(mutex_);
-  if (!is_running_) return false;
+  if (state_ == State::kEnded) return false;
   tasks_.push_back(&queued);
   eventfd_write(wake_fd_, 1);
-  task_done_.wait(lock, [&] { return queued.is_done; });
-  return true;
+  task_done_.wait(lock, [&] { return queued.is_done || queued.is_refused; });
+  return queued.is_done;
 }
 
 void ControlLoop::Stop() {
   stop_.store(true);
   eventfd_write(wake_fd_, 1);
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::kStarting) return;
+  }
+  End();
 }
 
 }  // namespace podwarp

@@ -27,14 +27,14 @@ class ControlLoop {
   // when somebody sets the wall clock.
   static absl::Time Now();
 
-  // Calls `tick` with the time every few milliseconds, what others ask for in between, and `reload`
-  // at each SIGHUP, until SIGTERM, SIGINT or Stop().
-  void Run(const std::function<void(absl::Time)>& tick,
-           const std::function<void(absl::Time)>& reload);
+  // Calls `tick` with the time every few milliseconds, what others ask for in between, and
+  // `hang_up` at each SIGHUP, until SIGTERM, SIGINT or Stop().
+  void Run(const std::function<void(absl::Time)>& tick, const std::function<void()>& hang_up);
+  // One that doesn't run yet never will.
   void Stop();
 
-  // Has the control thread run `task`, and waits for it. False, and nothing is run, if the loop
-  // isn't running (any more).
+  // Has the control thread run `task`, and waits for it: also until the loop begins to run. False,
+  // and nothing is run, once it is stopped.
   bool Call(const std::function<void()>& task);
 
  private:
@@ -42,6 +42,8 @@ class ControlLoop {
   void RunTasks();
   // What signal has come; 0 if none.
   int TakeSignal();
+  // Nothing is taken any more; whoever waits is told.
+  void End();
 
   const int signal_fd_;
   const int wake_fd_;
@@ -49,7 +51,7 @@ class ControlLoop {
   std::mutex mutex_;
   std::condition_variable task_done_;
   std::vector<Task*> tasks_;
-  bool is_running_ = false;
+  enum class State { kStarting, kRunning, kEnded } state_ = State::kStarting;
 };
 
 }  // namespace podwarp

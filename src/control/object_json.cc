@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "absl/strings/str_format.h"
 #include "control/config_checks.h"
 #include "control/config_sections.h"
+#include "control/config_values.h"
 
 namespace podwarp {
 namespace {
@@ -28,7 +28,7 @@ struct PodPortToJson {
                      {"mode", vhost_user.server ? "server" : "client"},
                      {"queues", vhost_user.queues}};
     if (vhost_user.socket_mode.has_value()) {
-      json["socket_mode"] = absl::StrFormat("%04o", *vhost_user.socket_mode);
+      json["socket_mode"] = FileModeText(*vhost_user.socket_mode);
     }
     if (!vhost_user.group.empty()) json["group"] = vhost_user.group;
     return {{"vhost_user", json}};

@@ -19,4 +19,7 @@ Document ToJson(const RemoteNodeConfig& remote);
 Document ToJson(const RouteConfig& route);
 Document ToJson(const Object& object);
 
+// The effective configuration, defaults and all, with the keys of its file.
+Document ToJson(const Config& config);
+
 }  // namespace podwarp

@@ -1,5 +1,7 @@
 #include "control/objects.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace podwarp {
 
 std::string_view ToString(ObjectKind kind) {
@@ -12,6 +14,10 @@ std::string_view ToString(ObjectKind kind) {
       return "route";
   }
   return "";
+}
+
+std::string NameOf(ObjectKind kind, std::string_view key) {
+  return absl::StrCat(std::string(ToString(kind)), " ", std::string(key));
 }
 
 std::string_view ToString(Origin origin) { return origin == Origin::kFile ? "file" : "api"; }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <variant>
 
+#include "absl/status/status.h"
 #include "control/config.h"
 
 namespace podwarp {
@@ -18,6 +19,8 @@ using Object = std::variant<PodConfig, RemoteNodeConfig, RouteConfig>;
 // In the order of Object's alternatives.
 enum class ObjectKind : uint8_t { kPod, kNode, kRoute };
 std::string_view ToString(ObjectKind kind);  // "pod", "node", "route"
+// "pod default/web-1": what messages call an object.
+std::string NameOf(ObjectKind kind, std::string_view key);
 
 inline ObjectKind KindOf(const Object& object) { return static_cast<ObjectKind>(object.index()); }
 
@@ -44,6 +47,13 @@ struct Edit {
   ObjectKind kind = ObjectKind::kPod;
   std::string key;
   std::optional<Object> object;  // of that kind and key; none = it is to go
+};
+
+struct EditResult {
+  absl::Status status;  // unless it is OK, nothing was changed
+  enum class Outcome : uint8_t { kCreated, kChanged, kUnchanged, kDeleted, kAbsent };
+  Outcome outcome = Outcome::kUnchanged;
+  std::optional<Object> before;  // what was changed or deleted
 };
 
 }  // namespace podwarp

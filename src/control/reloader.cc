@@ -1,66 +1,36 @@
 #include "control/reloader.h"
 
-#include <glog/logging.h>
-
-#include <algorithm>
-
-#include "absl/strings/str_cat.h"
-#include "control/changes.h"
-
 namespace podwarp {
-namespace {
 
-template <typename T>
-void TakeBackFrom(std::vector<T>* objects, const Change& change) {
-  const std::string key = KeyOf(change.after.has_value() ? *change.after : *change.before);
-  std::erase_if(*objects, [&](const T& object) { return KeyOf(object) == key; });
-  if (change.before.has_value()) objects->push_back(std::get<T>(*change.before));
+Reloader::Reloader(Reconciler* reconciler) : reconciler_(*reconciler), thread_([this] { Run(); }) {}
+
+Reloader::~Reloader() {
+  {
+    const std::lock_guard lock(mutex_);
+    ends_ = true;
+  }
+  asked_.notify_one();
+  thread_.join();
 }
 
-// The configuration without a change that could not be made: the next reload tries it again.
-void TakeBack(const Change& change, Config* config) {
-  switch (KindOf(change.after.has_value() ? *change.after : *change.before)) {
-    case ObjectKind::kPod:
-      return TakeBackFrom(&config->pods, change);
-    case ObjectKind::kNode:
-      return TakeBackFrom(&config->nodes, change);
-    case ObjectKind::kRoute:
-      return TakeBackFrom(&config->routes, change);
+void Reloader::Ask() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_asked_ = true;
   }
+  asked_.notify_one();
 }
 
-}  // namespace
-
-absl::StatusOr<Config> Reloader::Read() const {
-  absl::StatusOr<Config> read = LoadConfig(options_.config, options_.overrides);
-  if (!read.ok()) return read;
-  if (absl::Status status = CheckReloadable(running_, *read); !status.ok()) return status;
-  return read;
-}
-
-void Reloader::Reload(absl::Time now) {
-  absl::StatusOr<Config> read = Read();
-  if (!read.ok()) {
-    LOG(ERROR) << "reload: everything stays as it was: " << read.status().message();
-    return;
+void Reloader::Run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    asked_.wait(lock, [&] { return is_asked_ || ends_; });
+    if (ends_) return;
+    is_asked_ = false;
+    lock.unlock();
+    reconciler_.Reload().IgnoreError();  // the log has it
+    lock.lock();
   }
-  const std::vector<Change> changes = ChangesBetween(running_, *read);
-  if (read->hairpin_mode != running_.hairpin_mode) {
-    LOG(INFO) << "reload: hairpin mode " << ToString(read->hairpin_mode);
-    node_.SetHairpinMode(read->hairpin_mode);
-  }
-  running_ = *std::move(read);
-  size_t failed = 0;
-  for (const Change& change : changes) {
-    VLOG(1) << "reload: " << Describe(change);
-    const absl::Status status = node_.Apply(change, now);
-    if (status.ok()) continue;
-    LOG(ERROR) << "reload: " << Describe(change) << ": " << status.message();
-    TakeBack(change, &running_);
-    ++failed;
-  }
-  LOG(INFO) << "reload: " << changes.size() << " object(s) changed"
-            << (failed == 0 ? "" : absl::StrCat(", ", failed, " of them in vain"));
 }
 
 }  // namespace podwarp

@@ -1,32 +1,37 @@
-// SIGHUP: reads the configuration file anew and has the node follow it, while frames are forwarded.
-// The command line's words count as they did at the start.
-//
-// Thread rule: the control thread.
+// SIGHUP: has the configuration file read anew, by a thread of its own, since a large one takes
+// seconds.
 #pragma once
 
-#include "absl/time/time.h"
-#include "control/config.h"
-#include "control/node.h"
-#include "control/options.h"
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "control/reconciler.h"
 
 namespace podwarp {
 
 class Reloader {
  public:
-  // `config` is what the node was started with. `node` outlives it.
-  Reloader(const Options& options, const Config& config, Node* node)
-      : options_(options), running_(config), node_(*node) {}
+  // `reconciler` outlives it.
+  explicit Reloader(Reconciler* reconciler);
+  // Waits for a reload that is under way.
+  ~Reloader();
+  Reloader(const Reloader&) = delete;
+  Reloader& operator=(const Reloader&) = delete;
 
-  // A file that can't be read, isn't right, or differs in what only a restart can change, leaves
-  // everything as it was. The log says which, or what has changed.
-  void Reload(absl::Time now);
+  // Returns at once; any thread may call it. What is asked for during a reload comes after it,
+  // once.
+  void Ask();
 
  private:
-  absl::StatusOr<Config> Read() const;
+  void Run();
 
-  const Options options_;
-  Config running_;
-  Node& node_;
+  Reconciler& reconciler_;
+  std::mutex mutex_;
+  std::condition_variable asked_;
+  bool is_asked_ = false;
+  bool ends_ = false;
+  std::thread thread_;
 };
 
 }  // namespace podwarp

@@ -78,22 +78,23 @@ absl::Status StateStore::WriteAll(std::span<const Edit> edits) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<StateStore::Loaded> StateStore::Load() {
+absl::StatusOr<std::vector<std::string>> StateStore::Load(
+    absl::FunctionRef<void(const Object&)> take) {
   absl::StatusOr<SqlStatement> rows = SqlStatement::Prepare(
       database_.get(), "SELECT kind, key, body FROM objects ORDER BY kind, key");
   if (!rows.ok()) return rows.status();
-  Loaded loaded;
+  std::vector<std::string> unreadable;
   while (true) {
     const absl::StatusOr<bool> row = rows->Step();
     if (!row.ok()) return row.status();
-    if (!*row) return loaded;
+    if (!*row) return unreadable;
     const std::string kind = rows->Text(0), key = rows->Text(1);
     absl::StatusOr<Object> object = ReadRow(kind, key, rows->Text(2));
     if (object.ok()) {
-      loaded.objects.push_back(*std::move(object));
+      take(*object);
     } else {
       const std::string why(object.status().message());
-      loaded.unreadable.push_back(
+      unreadable.push_back(
           absl::StrCat(kind, " ", key, ": ", absl::StrReplaceAll(why, {{"\n", "; "}})));
     }
   }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/objects.h"
@@ -36,13 +37,10 @@ class StateStore {
   // that JSON can't say), others: what the system said.
   absl::Status Write(std::span<const Edit> edits);
 
-  struct Loaded {
-    std::vector<Object> objects;  // by kind, then by key
-    // What this podwarp can't read: "pod default/web-1: why". It stays in the file until it is
-    // written anew or deleted.
-    std::vector<std::string> unreadable;
-  };
-  absl::StatusOr<Loaded> Load();
+  // `take` is called with each object, by kind, then by key: there may be a million. Gives what
+  // this podwarp can't read: "pod default/web-1: why". It stays in the file until it is written
+  // anew or deleted.
+  absl::StatusOr<std::vector<std::string>> Load(absl::FunctionRef<void(const Object&)> take);
 
  private:
   StateStore(std::string path, SqliteHandle database, SqlStatement put, SqlStatement remove)

@@ -27,7 +27,11 @@ class NoBackend : public ApiBackend {
     const Listed route = {.object = ToJson(RouteConfig{.node = "node-b"})};
     return std::vector<Listed>(limit, route);
   }
-  absl::StatusOr<nlohmann::ordered_json> Report(std::string_view /*name*/) override {
+  absl::StatusOr<nlohmann::ordered_json> Report(std::string_view /*name*/,
+                                                const ApiParameters& /*parameters*/) override {
+    return nlohmann::ordered_json::object();
+  }
+  absl::StatusOr<nlohmann::ordered_json> Reload() override {
     return nlohmann::ordered_json::object();
   }
   ObjectDefaults Defaults() override { return {}; }

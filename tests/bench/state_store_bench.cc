@@ -67,9 +67,9 @@ void BM_OpenAndLoadAMillion(benchmark::State& state) {
     }
   }
   for (auto _ : state) {
-    const auto loaded = folder.Open()->Load();
-    CHECK(loaded.ok());
-    CHECK_EQ(loaded->objects.size(), 1'000'000u);
+    size_t loaded = 0;
+    CHECK(folder.Open()->Load([&](const Object&) { ++loaded; }).ok());
+    CHECK_EQ(loaded, 1'000'000u);
   }
 }
 BENCHMARK(BM_OpenAndLoadAMillion)->Unit(benchmark::kMillisecond)->Iterations(2)->UseRealTime();

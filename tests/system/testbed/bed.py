@@ -8,6 +8,7 @@ import pathlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 
+from .api import Api
 from .command import wait_for
 from .config import WIRE, Config, NodeAddresses, node_config, pod_config, to_yaml
 from .namespace import Namespace, join
@@ -64,6 +65,7 @@ class Node:
         self.config: Config = {}
         self.wrapper: list[str] = []  # of podwarp, as Podwarp has it
         self.podwarp: Podwarp  # from the bed's start on
+        self.api: Api  # as well
 
     @property
     def name(self) -> str:
@@ -204,13 +206,15 @@ class TestBed:
         prefix = self._prefix(node.addresses.letter)
         pods = [pod_config(pod.name, pod.address, pod.namespace.path) for pod in node.pods]
         pods += [pod.config() for pod in node.vhost_pods]
-        node.config = node_config(node.addresses, peers, pods, prefix)
+        node.config = node_config(node.addresses, peers, pods, prefix, self.directory)
         if not peers:
             del node.config["uplinks"]
         if self._edit is not None:
             self._edit(self, node)
         file = self.directory / f"{node.name}.yaml"
         file.write_text(to_yaml(node.config), encoding="utf-8")
+        if "api" in node.config:
+            node.api = Api(node.config["api"]["socket"])
         node.podwarp = Podwarp(self.binary, node.namespace, file, prefix, node.wrapper)
 
     def _prefix(self, of: str) -> str:

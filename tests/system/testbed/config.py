@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +58,13 @@ class NodeAddresses:
 
 
 def node_config(
-    node: NodeAddresses, peers: list[NodeAddresses], pods: list[Config], prefix: str
+    node: NodeAddresses,
+    peers: list[NodeAddresses],
+    pods: list[Config],
+    prefix: str,
+    directory: pathlib.Path,
 ) -> Config:
+    """`directory` is where the node's files are."""
     cores = sorted(os.sched_getaffinity(0))
     return {
         "node_name": node.name,
@@ -86,6 +92,10 @@ def node_config(
             }
             for peer in peers
         ],
+        "api": {
+            "socket": str(directory / f"{node.name}.api"),
+            "state": str(directory / f"{node.name}.db"),
+        },
         "workers": {"cores": [cores[(node.number - 1) % len(cores)]]},
         "memory": {"file_prefix": prefix},
     }

@@ -7,24 +7,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "control/object_json.h"
 
 namespace podwarp::test {
-namespace {
-
-std::vector<std::string> DifferentFields(const Object& a, const Object& b) {
-  std::vector<std::string> fields;
-  const Json before = ToJson(a), after = ToJson(b);
-  for (const auto& [name, value] : after.items()) {
-    if (!before.contains(name) || before[name] != value) fields.push_back(name);
-  }
-  return fields;
-}
-
-}  // namespace
 
 std::vector<EditResult> FakeBackend::Apply(std::span<const Edit> edits) {
   using Outcome = EditResult::Outcome;
@@ -49,9 +38,8 @@ std::vector<EditResult> FakeBackend::Apply(std::span<const Edit> edits) {
       result.outcome = Outcome::kCreated;
       objects.emplace(edit.key, *edit.object);
     } else {
-      result.changed = DifferentFields(found->second, *edit.object);
-      result.outcome = result.changed.empty() ? Outcome::kUnchanged : Outcome::kChanged;
-      found->second = *edit.object;
+      result.outcome = found->second == *edit.object ? Outcome::kUnchanged : Outcome::kChanged;
+      result.before = std::exchange(found->second, *edit.object);
     }
   }
   return results;
@@ -75,12 +63,19 @@ std::vector<Listed> FakeBackend::List(ObjectKind kind, const std::string& after,
   return listed;
 }
 
-absl::StatusOr<Json> FakeBackend::Report(std::string_view name) {
+absl::StatusOr<Json> FakeBackend::Reload() {
+  const std::lock_guard lock(mutex_);
+  const auto error = errors_.find("reload");
+  if (error != errors_.end()) return error->second;
+  return Json{{"changes", 3}, {"failed", Json::array()}};
+}
+
+absl::StatusOr<Json> FakeBackend::Report(std::string_view name, const ApiParameters& parameters) {
   const std::lock_guard lock(mutex_);
   const auto error = errors_.find(std::string(name));
   if (error != errors_.end()) return error->second;
   if (name == "status") return Json{{"ready", !errors_.contains("ready")}, {"path", "/\xff"}};
-  return Json{{"report", name}, {"lines", 1}};
+  return Json{{"report", name}, {"parameters", parameters.size()}};
 }
 
 size_t FakeBackend::size(ObjectKind kind) const {

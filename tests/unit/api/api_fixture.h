@@ -24,7 +24,8 @@ class FakeBackend : public ApiBackend {
   std::vector<EditResult> Apply(std::span<const Edit> edits) override;
   std::optional<Listed> Get(ObjectKind kind, const std::string& key) override;
   std::vector<Listed> List(ObjectKind kind, const std::string& after, size_t limit) override;
-  absl::StatusOr<Json> Report(std::string_view name) override;
+  absl::StatusOr<Json> Report(std::string_view name, const ApiParameters& parameters) override;
+  absl::StatusOr<Json> Reload() override;
   ObjectDefaults Defaults() override { return {.uplink = "up"}; }
 
   size_t size(ObjectKind kind) const;

@@ -24,7 +24,9 @@ class ApiServerTest : public ApiTest {
 };
 
 TEST_F(ApiServerTest, PutIsWholeIdempotentAndSaysWhatChanged) {
-  EXPECT_EQ(Expect(201, "PUT", kPodPath, kPod).dump(), R"({"created":true,"changed":[]})");
+  EXPECT_EQ(
+      Expect(201, "PUT", kPodPath, kPod).dump(),
+      R"({"created":true,"changed":["name","namespace","mac","addresses","allowed_prefixes","mtu","port"]})");
   EXPECT_EQ(Expect(200, "PUT", kPodPath, kPod).dump(), R"({"created":false,"changed":[]})");
   EXPECT_EQ(Expect(200, "PUT", kPodPath,
                    R"({"addresses":["10.244.1.11"],"mtu":9000,"port":{"tap":{}}})")["changed"],
@@ -75,7 +77,7 @@ TEST_F(ApiServerTest, ListsArePaged) {
 }
 
 TEST_F(ApiServerTest, ReportsAndHealth) {
-  EXPECT_EQ(Expect(200, "GET", "/v1/ports").dump(), R"({"report":"ports","lines":1})");
+  EXPECT_EQ(Expect(200, "GET", "/v1/ports").dump(), R"({"report":"ports","parameters":0})");
   EXPECT_EQ(Expect(200, "GET", "/healthz").dump(), R"({"healthy":true})");
   EXPECT_EQ(Expect(200, "GET", "/readyz").dump(), R"({"ready":true})");
   // Bytes that aren't UTF-8 don't break an answer.

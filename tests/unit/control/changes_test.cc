@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "control/desired_state.h"
 #include "support/literals.h"
 
 namespace podwarp::test {
@@ -26,7 +27,8 @@ RemoteNodeConfig NodeCalled(const std::string& name) {
 
 std::vector<std::string> Described(const Config& before, const Config& after) {
   std::vector<std::string> described;
-  for (const Change& change : ChangesBetween(before, after)) described.push_back(Describe(change));
+  for (const Change& change : ChangesBetween(DesiredState(before), DesiredState(after)))
+    described.push_back(Describe(change));
   return described;
 }
 
@@ -35,14 +37,14 @@ TEST(Changes, ThereAreNoneBetweenTheSame) {
   config.pods = {PodCalled("a", "10.0.0.1"_ip)};
   config.nodes = {NodeCalled("b")};
   config.routes = {{.prefix = "10.0.1.0/24"_prefix, .node = "b"}};
-  EXPECT_THAT(ChangesBetween(config, config), IsEmpty());
+  EXPECT_THAT(ChangesBetween(DesiredState(config), DesiredState(config)), IsEmpty());
 }
 
 TEST(Changes, OrderInTheFileMeansNothing) {
   Config before, after;
   before.pods = {PodCalled("a", "10.0.0.1"_ip), PodCalled("b", "10.0.0.2"_ip)};
   after.pods = {before.pods[1], before.pods[0]};
-  EXPECT_THAT(ChangesBetween(before, after), IsEmpty());
+  EXPECT_THAT(ChangesBetween(DesiredState(before), DesiredState(after)), IsEmpty());
 }
 
 TEST(Changes, ComeBeforeWhatGoesButForPorts) {
@@ -67,7 +69,7 @@ TEST(Changes, CarryBothSides) {
   Config before, after;
   before.routes = {{.prefix = "10.0.2.0/24"_prefix, .node = "b"}};
   after.routes = {{.prefix = "10.0.2.0/24"_prefix, .node = "c"}};
-  EXPECT_THAT(ChangesBetween(before, after),
+  EXPECT_THAT(ChangesBetween(DesiredState(before), DesiredState(after)),
               ElementsAre(Change{.before = before.routes[0], .after = after.routes[0]}));
 }
 

@@ -23,7 +23,7 @@ constexpr char kMinimal[] =
 
 const std::string kConfigs = PODWARP_CONFIGS;
 const char* const kExamples[] = {"/example.yaml", "/two-nodes/node-a.yaml",
-                                 "/two-nodes/node-b.yaml"};
+                                 "/two-nodes/node-b.yaml", "/one-node/node.yaml"};
 
 std::string ReadFile(const std::string& path) {
   std::ostringstream text;
@@ -196,7 +196,7 @@ TEST(Config, FaultsOfTheCommandLineNameTheFlagAndComeFirst) {
             "of its own\n"
             "f:4: tables: unknown key (known: node_name, virtual_mac, gateway, pod_ranges, "
             "node_pod_ranges, service_ranges, reserved_addresses, hairpin_mode, uplinks, "
-            "host_port, pods, nodes, routes, workers, idle, limits, memory)\n"
+            "host_port, pods, nodes, routes, api, workers, idle, limits, memory)\n"
             "f:7: nodes[0].virtual_mac: 02:00:00:00:00:0b is taken by virtual_mac "
             "(--virtual_mac); each needs one of its own");
 }

@@ -36,6 +36,20 @@ Edit Put(const Object& object) {
 
 Edit Delete(const Object& object) { return {.kind = KindOf(object), .key = KeyOf(object)}; }
 
+struct Loaded {
+  std::vector<Object> objects;
+  std::vector<std::string> unreadable;
+};
+
+absl::StatusOr<Loaded> Load(StateStore* store) {
+  Loaded loaded;
+  absl::StatusOr<std::vector<std::string>> unreadable =
+      store->Load([&](const Object& object) { loaded.objects.push_back(object); });
+  if (!unreadable.ok()) return unreadable.status();
+  loaded.unreadable = *std::move(unreadable);
+  return loaded;
+}
+
 class StateStoreTest : public testing::Test {
  protected:
   StateStoreTest() {
@@ -52,7 +66,7 @@ class StateStoreTest : public testing::Test {
   }
 
   std::vector<Object> Objects() {
-    absl::StatusOr<StateStore::Loaded> loaded = Open()->Load();
+    absl::StatusOr<Loaded> loaded = Load(Open().get());
     EXPECT_TRUE(loaded.ok()) << loaded.status();
     EXPECT_THAT(loaded->unreadable, IsEmpty());
     return loaded->objects;
@@ -134,7 +148,7 @@ TEST_F(StateStoreTest, WhatCannotBeReadStaysAndIsNamed) {
       " ('route', '10.0.0.8/32', '{'), ('service', 'x', '{}'),"
       " ('route', '10.0.0.7/32', '{\"prefix\":\"10.0.0.6/32\",\"node\":\"b\"}')");
   for (int i = 0; i < 2; ++i) {
-    const absl::StatusOr<StateStore::Loaded> loaded = Open()->Load();
+    const absl::StatusOr<Loaded> loaded = Load(Open().get());
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     EXPECT_THAT(loaded->objects, IsEmpty());
     EXPECT_THAT(loaded->unreadable,
@@ -145,7 +159,7 @@ TEST_F(StateStoreTest, WhatCannotBeReadStaysAndIsNamed) {
   }
   const Edit edit = Put(Route(9, "b"));
   ASSERT_TRUE(Open()->Write({&edit, 1}).ok());
-  EXPECT_THAT(Open()->Load()->unreadable, SizeIs(3));
+  EXPECT_THAT(Load(Open().get())->unreadable, SizeIs(3));
 }
 
 TEST_F(StateStoreTest, NothingOfAFailedWriteIsThere) {
@@ -155,9 +169,9 @@ TEST_F(StateStoreTest, NothingOfAFailedWriteIsThere) {
   const absl::Status status = store->Write(edits);
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("pod default/a has text that isn't UTF-8"));
-  EXPECT_THAT(store->Load()->objects, IsEmpty());
+  EXPECT_THAT(Load(store.get())->objects, IsEmpty());
   EXPECT_TRUE(store->Write({edits.data(), 1}).ok());
-  EXPECT_THAT(store->Load()->objects, SizeIs(1));
+  EXPECT_THAT(Load(store.get())->objects, SizeIs(1));
 }
 
 TEST_F(StateStoreTest, NonsenseIsSetAside) {
@@ -321,13 +335,13 @@ TEST_F(StateStoreTest, FullDiskLosesNothingAndIsSaid) {
       if (status.ok()) written += 1000;
     }
     require(absl::IsResourceExhausted(status), 2);
-    require((*store)->Load()->objects.size() == written, 3);
+    require(Load(store->get())->objects.size() == written, 3);
     const Edit removed = Delete(Route(0, "b"));
     require((*store)->Write({&removed, 1}).ok() || written == 0, 4);
     store->reset();
     store = StateStore::Open(path_);
     require(store.ok() && (*store)->set_aside().empty(), 5);
-    require((*store)->Load()->objects.size() == written - 1, 6);
+    require(Load(store->get())->objects.size() == written - 1, 6);
     _exit(0);
   }
   int result = 0;

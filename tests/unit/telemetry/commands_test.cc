@@ -100,8 +100,7 @@ class Commands : public testing::Test {
     node_.emplace(yaml, pool, failures);
     const absl::Status status = StartTelemetry(&**node_, &loop_);
     ASSERT_TRUE(status.ok()) << status.ToString();
-    control_ = std::thread([this] { loop_.Run([](absl::Time) {}, [](absl::Time) {}); });
-    while (!loop_.Call([] {})) std::this_thread::yield();
+    control_ = std::thread([this] { loop_.Run([](absl::Time) {}, [] {}); });
   }
   void Stop() {
     loop_.Stop();

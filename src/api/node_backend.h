@@ -1,0 +1,47 @@
+// The API of a running node: its desired state, and reports of what it is doing.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "api/backend.h"
+#include "control/control_loop.h"
+#include "control/node.h"
+#include "control/reconciler.h"
+
+namespace podwarp {
+
+class NodeBackend final : public ApiBackend {
+ public:
+  // `config_file` is what reports call it. All pointers outlive the backend.
+  NodeBackend(std::string config_file, Reconciler* reconciler, const Node* node, ControlLoop* loop);
+
+  std::vector<EditResult> Apply(std::span<const Edit> edits) override {
+    return reconciler_.Apply(edits);
+  }
+  std::optional<Listed> Get(ObjectKind kind, const std::string& key) override;
+  std::vector<Listed> List(ObjectKind kind, const std::string& after, size_t limit) override;
+  absl::StatusOr<nlohmann::ordered_json> Report(std::string_view name,
+                                                const ApiParameters& parameters) override;
+  absl::StatusOr<nlohmann::ordered_json> Reload() override;
+  ObjectDefaults Defaults() override;
+
+ private:
+  using Json = nlohmann::ordered_json;
+
+  // How these are doing, in their order.
+  std::vector<Listed> WithStatus(ObjectKind kind, std::vector<DesiredState::Listed> listed);
+  // What the control thread says. Errors: Unavailable if it doesn't run (any more).
+  absl::StatusOr<Json> Ask(const std::function<Json()>& question);
+  absl::StatusOr<Json> ReportArp(const ApiParameters& parameters);
+  Json ReportStatus();
+
+  const std::string config_file_;
+  Reconciler& reconciler_;
+  const Node& node_;
+  ControlLoop& loop_;
+  const absl::Time start_ = ControlLoop::Now();
+};
+
+}  // namespace podwarp

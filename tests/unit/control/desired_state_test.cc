@@ -1,0 +1,285 @@
+#include "control/desired_state.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/literals.h"
+
+namespace podwarp::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+PodConfig PodAt(const std::string& name, Ipv4Address address) {
+  PodConfig pod;
+  pod.name = name;
+  pod.mac = MacAddress::DeriveFrom(pod.full_name());
+  pod.addresses = {address};
+  pod.port = TapPortConfig{.interface = "eth0", .netns = "/run/netns/" + name};
+  return pod;
+}
+
+RemoteNodeConfig NodeWith(const std::string& name, Ipv4Prefix range) {
+  RemoteNodeConfig node;
+  node.name = name;
+  node.virtual_mac = MacAddress::DeriveFrom(name);
+  node.uplink = "uplink0";
+  node.pod_ranges = {range};
+  return node;
+}
+
+RouteConfig RouteTo(const std::string& node, Ipv4Prefix prefix) {
+  return {.prefix = prefix, .node = node};
+}
+
+// The file has pod default/web and node-b.
+Config FileConfig() {
+  Config config;
+  config.node_name = "node-a";
+  config.virtual_mac = "02:11:22:33:44:55"_mac;
+  config.gateway = {.address = "10.244.1.1"_ip, .mac = config.virtual_mac};
+  config.pod_ranges = {"10.244.0.0/16"_prefix};
+  config.node_pod_ranges = {"10.244.1.0/24"_prefix};
+  UplinkConfig uplink;
+  uplink.name = "uplink0";
+  uplink.vdev = "net_null0";
+  uplink.address = "192.0.2.1"_ip;
+  uplink.address_prefix_length = 24;
+  config.uplinks = {uplink};
+  config.pods = {PodAt("web", "10.244.1.10"_ip)};
+  config.nodes = {NodeWith("node-b", "10.244.2.0/24"_prefix)};
+  return config;
+}
+
+Edit Put(const Object& object) {
+  return {.kind = KindOf(object), .key = KeyOf(object), .object = object};
+}
+Edit Delete(const Object& object) {
+  return {.kind = KindOf(object), .key = KeyOf(object), .object = std::nullopt};
+}
+
+class DesiredStateTest : public testing::Test {
+ protected:
+  // "" if the edit can be made.
+  std::string WrongWith(const Edit& edit) const {
+    return std::string(state_.Check(edit).message());
+  }
+  absl::StatusCode CodeFor(const Edit& edit) const { return state_.Check(edit).code(); }
+  DesiredState::Made Make(const Edit& edit) {
+    const absl::Status status = state_.Check(edit);
+    EXPECT_TRUE(status.ok()) << status;
+    return state_.Make(edit);
+  }
+
+  const PodConfig db_ = PodAt("db", "10.244.1.11"_ip);
+  const RemoteNodeConfig node_c_ = NodeWith("node-c", "10.244.3.0/24"_prefix);
+  DesiredState state_{FileConfig()};
+};
+
+TEST_F(DesiredStateTest, AnObjectComesChangesAndGoes) {
+  EXPECT_EQ(Make(Put(db_)).change, (Change{.before = std::nullopt, .after = db_}));
+  EXPECT_EQ(Make(Put(db_)).change, std::nullopt);
+  PodConfig moved = db_;
+  moved.addresses = {"10.244.1.12"_ip};
+  EXPECT_EQ(Make(Put(moved)).change, (Change{.before = db_, .after = moved}));
+  EXPECT_EQ(state_.Find(ObjectKind::kPod, "default/db")->object, Object(moved));
+  EXPECT_EQ(Make(Delete(moved)).change, (Change{.before = moved, .after = std::nullopt}));
+  EXPECT_EQ(Make(Delete(moved)).change, std::nullopt);
+  EXPECT_FALSE(state_.Find(ObjectKind::kPod, "default/db").has_value());
+}
+
+TEST_F(DesiredStateTest, WhatTheFileSaysCanBeChangedThereOnly) {
+  const PodConfig web = PodAt("web", "10.244.1.12"_ip);
+  for (const Edit& edit : {Put(web), Delete(web)}) {
+    EXPECT_EQ(CodeFor(edit), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(WrongWith(edit), HasSubstr("pod default/web comes from the configuration file"));
+  }
+  EXPECT_EQ(state_.Find(ObjectKind::kPod, "default/web")->origin, Origin::kFile);
+}
+
+TEST_F(DesiredStateTest, WhatSomebodyHasNobodyElseGets) {
+  Make(Put(db_));
+  Make(Put(RouteTo("node-b", "10.244.1.77/32"_prefix)));
+  const auto taken = [&](const Object& object, const std::string& sentence) {
+    EXPECT_EQ(CodeFor(Put(object)), absl::StatusCode::kAlreadyExists) << sentence;
+    EXPECT_EQ(WrongWith(Put(object)), sentence + "; each needs one of its own");
+  };
+  taken(PodAt("x", "10.244.1.10"_ip), "addresses[0]: 10.244.1.10 is taken by pod default/web");
+  taken(PodAt("x", "10.244.1.11"_ip), "addresses[0]: 10.244.1.11 is taken by pod default/db");
+  taken(PodAt("x", "10.244.1.1"_ip), "addresses[0]: 10.244.1.1 is taken by gateway.address");
+  taken(PodAt("x", "10.244.1.77"_ip), "addresses[0]: 10.244.1.77 is taken by route 10.244.1.77/32");
+  PodConfig twice = PodAt("x", "10.244.1.20"_ip);
+  twice.addresses.push_back(twice.addresses[0]);
+  taken(twice, "addresses[1]: 10.244.1.20 is taken by addresses[0]");
+  PodConfig same_tap = PodAt("x", "10.244.1.20"_ip);
+  same_tap.port = db_.port;
+  taken(same_tap, "port.tap: eth0 in /run/netns/db is taken by pod default/db");
+  PodConfig same_mac = PodAt("x", "10.244.1.20"_ip);
+  same_mac.mac = FileConfig().virtual_mac;
+  taken(same_mac, "mac: 02:11:22:33:44:55 is taken by virtual_mac");
+  taken(RouteTo("node-b", "10.244.1.11/32"_prefix),
+        "prefix: 10.244.1.11/32 is taken by pod default/db");
+  taken(RouteTo("node-b", "10.244.2.0/24"_prefix), "prefix: 10.244.2.0/24 is taken by node node-b");
+  taken(NodeWith("node-a", "10.244.9.0/24"_prefix), "name: node-a is taken by node_name");
+  taken(NodeWith("node-x", "10.244.1.77/32"_prefix),
+        "pod_ranges[0]: 10.244.1.77/32 is taken by route 10.244.1.77/32");
+}
+
+TEST_F(DesiredStateTest, WhatWasGivenUpCanBeHadAgain) {
+  Make(Put(db_));
+  PodConfig moved = db_;
+  moved.addresses = {"10.244.1.12"_ip};
+  Make(Put(moved));
+  EXPECT_EQ(WrongWith(Put(PodAt("x", "10.244.1.11"_ip))), "");
+  Make(Delete(moved));
+  PodConfig same_tap = PodAt("x", "10.244.1.12"_ip);
+  same_tap.port = db_.port;
+  EXPECT_EQ(WrongWith(Put(same_tap)), "");
+}
+
+TEST_F(DesiredStateTest, ObjectsKeepToTheNodesSettings) {
+  const auto invalid = [&](const Object& object, const std::string& sentence) {
+    EXPECT_EQ(CodeFor(Put(object)), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(WrongWith(Put(object)), sentence);
+  };
+  invalid(PodAt("x", "10.244.2.3"_ip),
+          "addresses[0]: 10.244.2.3 is outside node_pod_ranges (10.244.1.0/24)");
+  invalid(PodAt("x", "10.244.1.255"_ip),
+          "addresses[0]: 10.244.1.255 is the network's or the broadcast address of 10.244.1.0/24 "
+          "of node_pod_ranges[0]; expected one between");
+  invalid(NodeWith("x", "10.9.0.0/24"_prefix),
+          "pod_ranges[0]: 10.9.0.0/24 is outside pod_ranges (10.244.0.0/16)");
+  RemoteNodeConfig node = node_c_;
+  node.uplink = "uplink1";
+  node.underlay_address = "192.0.3.7"_ip;
+  invalid(node, "uplink: no uplink is called 'uplink1' (did you mean 'uplink0'?)");
+  node.uplink = "uplink0";
+  invalid(node,
+          "underlay_address: 192.0.3.7 is not a host of the segment of uplink0, "
+          "192.0.2.0/24 of uplinks[0].address");
+  invalid(RouteTo("node-b", "10.9.0.0/32"_prefix),
+          "prefix: 10.9.0.0/32 is outside pod_ranges (10.244.0.0/16)");
+}
+
+TEST_F(DesiredStateTest, RangesOfNodesAreApart) {
+  Make(Put(node_c_));
+  const auto overlaps = [&](const char* range, const std::string& what) {
+    EXPECT_THAT(WrongWith(Put(NodeWith("x", *Ipv4Prefix::Parse(range)))), HasSubstr(what));
+  };
+  overlaps("10.244.2.128/25", "10.244.2.128/25 overlaps 10.244.2.0/24 of node node-b");
+  overlaps("10.244.2.0/23", "10.244.2.0/23 overlaps 10.244.2.0/24 of node node-b");
+  overlaps("10.244.3.0/24", "10.244.3.0/24 overlaps 10.244.3.0/24 of node node-c");
+  overlaps("10.244.0.0/16", "10.244.0.0/16 overlaps 10.244.1.0/24 of node_pod_ranges");
+  overlaps("10.244.4.0/24", "");
+  // Its own may become wider and narrower.
+  EXPECT_EQ(WrongWith(Put(NodeWith("node-c", "10.244.3.0/25"_prefix))), "");
+  EXPECT_THAT(WrongWith(Put(NodeWith("node-c", "10.244.2.0/23"_prefix))), HasSubstr("node-b"));
+  RemoteNodeConfig twice = node_c_;
+  twice.pod_ranges.push_back("10.244.3.64/26"_prefix);
+  EXPECT_THAT(WrongWith(Put(twice)), HasSubstr("10.244.3.64/26 overlaps 10.244.3.0/24"));
+}
+
+TEST_F(DesiredStateTest, RoutesAndTheirNode) {
+  const RouteConfig route = RouteTo("node-c", "10.244.1.77/32"_prefix);
+  EXPECT_EQ(WrongWith(Put(route)), "node: no node is called 'node-c'");
+  Make(Put(node_c_));
+  Make(Put(route));
+  EXPECT_EQ(CodeFor(Delete(node_c_)), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(WrongWith(Delete(node_c_)), HasSubstr("1 route(s) lead to node node-c"));
+  Make(Put(RouteTo("node-b", route.prefix)));  // it moves
+  EXPECT_EQ(WrongWith(Delete(node_c_)), "");
+}
+
+TEST_F(DesiredStateTest, ThereAreOnlySoManyVhostUserPorts) {
+  PodConfig pod = PodAt("vm", "10.244.1.11"_ip);
+  Config config = FileConfig();
+  config.node_pod_ranges.clear();
+  DesiredState state(config);
+  for (uint32_t i = 0; i < 500; ++i) {
+    pod = PodAt("vm-" + std::to_string(i), Ipv4Address("10.244.8.1"_ip.value() + i));
+    pod.port = VhostUserPortConfig{.socket = "/run/" + pod.name, .server = true, .group = ""};
+    ASSERT_TRUE(state.Check(Put(pod)).ok());
+    state.Make(Put(pod));
+  }
+  PodConfig more = PodAt("more", "10.244.7.1"_ip);
+  more.port = VhostUserPortConfig{.socket = "/run/more", .group = ""};
+  EXPECT_EQ(state.Check(Put(more)).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(state.Check(Put(pod)).ok());
+  state.Make(Delete(pod));
+  EXPECT_TRUE(state.Check(Put(more)).ok());
+}
+
+TEST_F(DesiredStateTest, UndoingIsAsIfNothingHadBeen) {
+  const DesiredState::Made came = Make(Put(db_));
+  PodConfig moved = db_;
+  moved.addresses = {"10.244.1.12"_ip};
+  const DesiredState::Made changed = Make(Put(moved));
+  state_.Undo(*changed.change, Origin::kApi);
+  EXPECT_EQ(state_.Find(ObjectKind::kPod, "default/db")->object, Object(db_));
+  EXPECT_NE(WrongWith(Put(PodAt("x", "10.244.1.11"_ip))), "");
+  EXPECT_EQ(WrongWith(Put(PodAt("x", "10.244.1.12"_ip))), "");
+  state_.Undo(*came.change, Origin::kApi);
+  EXPECT_EQ(WrongWith(Put(PodAt("x", "10.244.1.11"_ip))), "");
+}
+
+TEST_F(DesiredStateTest, WhatAnotherFileLeavesNoRoomForIsHiddenUntilItDoes) {
+  Make(Put(db_));
+  Make(Put(node_c_));
+  Make(Put(RouteTo("node-b", "10.244.1.77/32"_prefix)));
+  Config file = FileConfig();
+  file.pods.push_back(PodAt("other", "10.244.1.11"_ip));  // db's address
+  file.nodes.clear();                                     // no node-b
+  DesiredState next(file, state_);
+  EXPECT_EQ(next.hidden(), 2u);
+  EXPECT_THAT(next.ListHidden(10),
+              ElementsAre("pod default/db: addresses[0]: 10.244.1.11 is taken by pod "
+                          "default/other; each needs one of its own",
+                          "route 10.244.1.77/32: node: no node is called 'node-b'"));
+  EXPECT_EQ(next.Find(ObjectKind::kPod, "default/db")->origin, Origin::kApi);
+  EXPECT_NE(next.Find(ObjectKind::kPod, "default/db")->why_hidden, "");
+  EXPECT_EQ(next.Find(ObjectKind::kNode, "node-c")->why_hidden, "");
+  EXPECT_THAT(next.entries<RouteConfig>(), IsEmpty());
+
+  const DesiredState back(FileConfig(), next);
+  EXPECT_EQ(back.hidden(), 0u);
+  EXPECT_EQ(back.Find(ObjectKind::kRoute, "10.244.1.77/32")->object,
+            Object(RouteTo("node-b", "10.244.1.77/32"_prefix)));
+}
+
+TEST_F(DesiredStateTest, AHiddenObjectCanBeChangedAndTakenAway) {
+  Make(Put(db_));
+  Config file = FileConfig();
+  file.pods.push_back(PodAt("other", "10.244.1.11"_ip));
+  state_ = DesiredState(file, state_);
+  PodConfig moved = db_;
+  moved.addresses = {"10.244.1.12"_ip};
+  const DesiredState::Made made = Make(Put(moved));
+  EXPECT_EQ(made.hidden, Object(db_));
+  EXPECT_EQ(made.change, (Change{.before = std::nullopt, .after = moved}));
+  EXPECT_EQ(state_.hidden(), 0u);
+}
+
+TEST_F(DesiredStateTest, ListsInTheOrderOfKeys) {
+  Make(Put(RouteTo("node-b", "10.244.10.1/32"_prefix)));
+  Make(Put(RouteTo("node-b", "10.244.9.1/32"_prefix)));
+  Make(Put(RouteTo("node-b", "10.244.9.0/25"_prefix)));
+  const auto list = [&](ObjectKind kind, const std::string& after, size_t limit) {
+    std::vector<std::string> keys;
+    for (const DesiredState::Listed& listed : state_.List(kind, after, limit)) {
+      keys.push_back(KeyOf(listed.object));
+    }
+    return keys;
+  };
+  EXPECT_THAT(list(ObjectKind::kRoute, "", 10),
+              ElementsAre("10.244.9.0/25", "10.244.9.1/32", "10.244.10.1/32"));
+  EXPECT_THAT(list(ObjectKind::kRoute, "10.244.9.0/25", 1), ElementsAre("10.244.9.1/32"));
+  EXPECT_THAT(list(ObjectKind::kRoute, "10.244.9.0/32", 1), ElementsAre("10.244.9.1/32"));
+  Make(Put(db_));
+  EXPECT_THAT(list(ObjectKind::kPod, "", 10), ElementsAre("default/db", "default/web"));
+  EXPECT_THAT(list(ObjectKind::kPod, "default/web", 10), IsEmpty());
+}
+
+}  // namespace
+}  // namespace podwarp::test

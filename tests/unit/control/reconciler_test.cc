@@ -1,0 +1,283 @@
+#include "control/reconciler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "control/reloader.h"
+#include "support/eventually.h"
+#include "unit/control/node_fixture.h"
+
+namespace podwarp::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+using Outcome = EditResult::Outcome;
+
+PodConfig TapPod(const std::string& name, MacAddress mac, Ipv4Address address) {
+  PodConfig pod = MakePod(name, mac, address);
+  pod.port = TapPortConfig{.interface = name, .netns = ""};
+  return pod;
+}
+
+Edit Put(const Object& object) {
+  return {.kind = KindOf(object), .key = KeyOf(object), .object = object};
+}
+Edit Delete(ObjectKind kind, const std::string& key) {
+  return {.kind = kind, .key = key, .object = std::nullopt};
+}
+
+// The node has a control thread of its own, as in main.cc.
+class ReconcilerTest : public NodeTest {
+ protected:
+  ReconcilerTest() {
+    char name[] = "/tmp/podwarp-reconciler-XXXXXX";
+    folder_ = mkdtemp(name);
+    for (PodConfig& pod : config_.pods) pod.port = TapPortConfig{.interface = pod.name};
+    config_.file_prefix = "podwarp-node-a";
+    config_.uplinks[0].vdev = "net_null0";
+    StartQuietly();
+    Begin();
+  }
+  ~ReconcilerTest() override {
+    End();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void Begin() {
+    options_.config = folder_ / "node.yaml";
+    loop_.emplace();
+    absl::StatusOr<std::unique_ptr<StateStore>> store = StateStore::Open(folder_ / "state.db");
+    ASSERT_TRUE(store.ok()) << store.status();
+    reconciler_.emplace(options_, config_, *std::move(store), &*node_, &*loop_);
+    ASSERT_TRUE(reconciler_->Restore(clock_.time()).ok());
+    control_ = std::thread([this] { loop_->Run([](absl::Time) {}, [] {}); });
+  }
+  void End() {
+    if (!control_.joinable()) return;
+    loop_->Stop();
+    control_.join();
+    reconciler_.reset();
+    loop_.reset();
+  }
+  // As after a restart: a node that has what the file says, and the store as it was left.
+  void Restart() {
+    End();
+    node_->Stop();
+    node_.reset();
+    workers_.reset();
+    tables_.reset();
+    StartQuietly();
+    Begin();
+  }
+
+  EditResult Apply(const Edit& edit) { return reconciler_->Apply({&edit, 1})[0]; }
+  // `ask()`, by the control thread.
+  template <typename Question>
+  auto OnControl(const Question& ask) {
+    std::optional<decltype(ask())> answer;
+    EXPECT_TRUE(loop_->Call([&] { answer = ask(); }));
+    return *answer;
+  }
+  std::string OwnerOf(Ipv4Address address) {
+    return OnControl([&] { return std::string(node_->owners().OwnerOf(address)); });
+  }
+  void Write(const Config& config) { std::ofstream(options_.config) << ToYaml(config); }
+  absl::StatusOr<Reconciler::Reloaded> Reload(const Config& config) {
+    Write(config);
+    return reconciler_->Reload();
+  }
+
+  const PodConfig api_ = TapPod("api", "02:00:00:00:01:0c"_mac, "10.244.1.12"_ip);
+  const RouteConfig route_ = {.prefix = "10.244.1.77/32"_prefix, .node = "node-b"};
+  std::filesystem::path folder_;
+  Options options_;
+  std::optional<ControlLoop> loop_;
+  std::optional<Reconciler> reconciler_;
+  std::thread control_;
+};
+
+TEST_F(ReconcilerTest, TheNodeHasWhatTheApiSays) {
+  EditResult result = Apply(Put(api_));
+  EXPECT_TRUE(result.status.ok()) << result.status;
+  EXPECT_EQ(result.outcome, Outcome::kCreated);
+  EXPECT_EQ(OwnerOf("10.244.1.12"_ip), "pod default/api");
+  EXPECT_EQ(Apply(Put(api_)).outcome, Outcome::kUnchanged);
+
+  PodConfig moved = api_;
+  moved.addresses = {"10.244.1.13"_ip};
+  result = Apply(Put(moved));
+  EXPECT_EQ(result.outcome, Outcome::kChanged);
+  EXPECT_EQ(result.before, Object(api_));
+  EXPECT_EQ(OwnerOf("10.244.1.12"_ip), "ranges");
+  EXPECT_EQ(OwnerOf("10.244.1.13"_ip), "pod default/api");
+
+  EXPECT_EQ(Apply(Delete(ObjectKind::kPod, "default/api")).outcome, Outcome::kDeleted);
+  EXPECT_EQ(OwnerOf("10.244.1.13"_ip), "ranges");
+  EXPECT_EQ(Apply(Delete(ObjectKind::kPod, "default/api")).outcome, Outcome::kAbsent);
+}
+
+TEST_F(ReconcilerTest, EachOfManyEditsStandsAlone) {
+  std::vector<Edit> edits;
+  for (uint32_t i = 0; i < 200; ++i) {
+    edits.push_back(Put(RouteConfig{.prefix = Ipv4Prefix::Host(Ipv4Address(0x0af40000 + i)),
+                                    .node = i % 2 == 0 ? "node-b" : "node-x"}));
+  }
+  const std::vector<EditResult> results = reconciler_->Apply(edits);
+  for (uint32_t i = 0; i < 200; ++i) EXPECT_EQ(results[i].status.ok(), i % 2 == 0) << i;
+  EXPECT_EQ(OwnerOf("10.244.0.4"_ip), "node node-b");
+  EXPECT_EQ(OwnerOf("10.244.0.5"_ip), "ranges");
+  Restart();
+  EXPECT_EQ(OwnerOf("10.244.0.4"_ip), "node node-b");
+  EXPECT_EQ(OwnerOf("10.244.0.5"_ip), "ranges");
+}
+
+TEST_F(ReconcilerTest, ItIsThereAgainAfterARestart) {
+  RemoteNodeConfig node = config_.nodes[0];
+  node.name = "node-c";
+  node.virtual_mac = kNodeCMac;
+  node.pod_ranges = {"10.244.3.0/24"_prefix};
+  EXPECT_TRUE(Apply(Put(api_)).status.ok());
+  EXPECT_TRUE(Apply(Put(node)).status.ok());
+  EXPECT_TRUE(
+      Apply(Put(RouteConfig{.prefix = "10.244.1.77/32"_prefix, .node = "node-c"})).status.ok());
+  Restart();
+  EXPECT_EQ(OwnerOf("10.244.1.12"_ip), "pod default/api");
+  EXPECT_EQ(OwnerOf(kOnC), "node node-c");
+  EXPECT_EQ(OwnerOf("10.244.1.77"_ip), "node node-c");
+  EXPECT_EQ(Apply(Put(api_)).outcome, Outcome::kUnchanged);
+  EXPECT_TRUE(Apply(Delete(ObjectKind::kPod, "default/api")).status.ok());
+  Restart();
+  EXPECT_EQ(OwnerOf("10.244.1.12"_ip), "ranges");
+}
+
+TEST_F(ReconcilerTest, WhatTheNodeRefusesLeavesNothingBehind) {
+  // The adjacency table has 256 places.
+  absl::Status refused;
+  std::vector<Edit> edits;
+  for (uint32_t i = 0; i < 300; ++i) {
+    RemoteNodeConfig node = config_.nodes[0];
+    node.name = "node-" + std::to_string(i);
+    node.virtual_mac = MacAddress::DeriveFrom(node.name);
+    node.pod_ranges = {Ipv4Prefix(Ipv4Address(0x0af48000 + (i << 4)), 28)};
+    edits.push_back(Put(node));
+  }
+  const std::vector<EditResult> results = reconciler_->Apply(edits);
+  const auto refusal = std::find_if(results.begin(), results.end(),
+                                    [](const EditResult& result) { return !result.status.ok(); });
+  ASSERT_NE(refusal, results.end());
+  EXPECT_TRUE(absl::IsResourceExhausted(refusal->status)) << refusal->status;
+  const size_t made = static_cast<size_t>(refusal - results.begin());
+  const std::string key = edits[made].key;
+  EXPECT_FALSE(reconciler_->WithState(
+      [&](const DesiredState& state) { return state.Find(ObjectKind::kNode, key).has_value(); }));
+  // There is room again.
+  EXPECT_TRUE(Apply(Delete(ObjectKind::kNode, edits[0].key)).status.ok());
+  OnControl([&] {
+    tables_->rcu.Synchronize();
+    return true;
+  });
+  EXPECT_TRUE(Apply(edits[made]).status.ok());
+}
+
+TEST_F(ReconcilerTest, WhatTheDiskRefusesLeavesNothingBehind) {
+  ASSERT_TRUE(Apply(Put(route_)).status.ok());
+  PodConfig unwritable = api_;
+  unwritable.port = TapPortConfig{.interface = "eth0", .netns = "/run/\xff"};
+  const std::vector<Edit> edits = {Delete(ObjectKind::kRoute, "10.244.1.77/32"), Put(unwritable)};
+  for (const EditResult& result : reconciler_->Apply(edits)) {
+    EXPECT_THAT(std::string(result.status.message()), HasSubstr("isn't UTF-8"));
+  }
+  EXPECT_EQ(OwnerOf("10.244.1.77"_ip), "node node-b");
+  EXPECT_EQ(OwnerOf("10.244.1.12"_ip), "ranges");
+  EXPECT_EQ(Apply(Put(route_)).outcome, Outcome::kUnchanged);
+}
+
+TEST_F(ReconcilerTest, NothingIsChangedOnceItStops) {
+  loop_->Stop();
+  control_.join();
+  EXPECT_TRUE(absl::IsUnavailable(Apply(Put(api_)).status));
+  EXPECT_FALSE(reconciler_->WithState([](const DesiredState& state) {
+    return state.Find(ObjectKind::kPod, "default/api").has_value();
+  }));
+}
+
+TEST_F(ReconcilerTest, FollowsTheFile) {
+  Config next = config_;
+  next.pods.erase(next.pods.begin());  // web
+  next.pods.push_back(api_);
+  next.routes.clear();
+  next.nodes[0].virtual_mac = kNodeCMac;
+  next.hairpin_mode = HairpinMode::kPromiscuousArp;
+  EXPECT_EQ(Reload(next)->changes, 4u);
+  EXPECT_EQ(OwnerOf(kWeb), "ranges");
+  EXPECT_EQ(OwnerOf("10.244.1.12"_ip), "pod default/api");
+  EXPECT_EQ(OwnerOf("10.244.1.99"_ip), "ranges");
+  EXPECT_EQ(OnControl([&] { return Toward(kOnB).destination; }), kNodeCMac);
+  EXPECT_TRUE(OnControl([&] { return tables_->settings().promiscuous_arp; }));
+  // And back.
+  EXPECT_EQ(Reload(config_)->changes, 4u);
+  EXPECT_EQ(OwnerOf(kWeb), "pod default/web");
+  EXPECT_EQ(OwnerOf("10.244.1.99"_ip), "node node-b");
+}
+
+TEST_F(ReconcilerTest, AReloadTouchesNothingThatStays) {
+  const auto place = [&] {
+    return OnControl([&] {
+      return std::pair(node_->pods().at("default/db").port,
+                       node_->owners().Find("pod default/db")->adjacency);
+    });
+  };
+  const auto before = place();
+  Config next = config_;
+  next.pods.erase(next.pods.begin());
+  EXPECT_EQ(Reload(next)->changes, 1u);
+  EXPECT_EQ(place(), before);
+}
+
+TEST_F(ReconcilerTest, ABadFileLeavesEverythingAsItWas) {
+  std::ofstream(options_.config) << "pods: 3\n";
+  EXPECT_TRUE(absl::IsInvalidArgument(reconciler_->Reload().status()));
+  EXPECT_EQ(OwnerOf(kWeb), "pod default/web");
+  unlink(options_.config.c_str());
+  EXPECT_TRUE(absl::IsNotFound(reconciler_->Reload().status()));
+  EXPECT_EQ(OwnerOf(kWeb), "pod default/web");
+}
+
+TEST_F(ReconcilerTest, WhatNeedsARestartLeavesEverythingAsItWas) {
+  Config next = config_;
+  next.pods.clear();
+  next.idle.max_sleep = absl::Milliseconds(2);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Reload(next).status()));
+  EXPECT_EQ(OwnerOf(kWeb), "pod default/web");
+}
+
+TEST_F(ReconcilerTest, TheFileTakesTheApisPlaceAndGivesItBack) {
+  ASSERT_TRUE(Apply(Put(api_)).status.ok());
+  Config next = config_;
+  next.pods.push_back(TapPod("other", "02:00:00:00:01:0d"_mac, "10.244.1.12"_ip));
+  ASSERT_TRUE(Reload(next).ok());
+  EXPECT_EQ(OwnerOf("10.244.1.12"_ip), "pod default/other");
+  EXPECT_FALSE(OnControl([&] { return node_->pods().contains("default/api"); }));
+  ASSERT_TRUE(Reload(config_).ok());
+  EXPECT_EQ(OwnerOf("10.244.1.12"_ip), "pod default/api");
+}
+
+TEST_F(ReconcilerTest, ASignalsReloadRunsApart) {
+  Config next = config_;
+  next.pods.erase(next.pods.begin());
+  Write(next);
+  Reloader reloader(&*reconciler_);
+  reloader.Ask();
+  EXPECT_TRUE(Eventually([&] { return OwnerOf(kWeb) == "ranges"; }));
+}
+
+}  // namespace
+}  // namespace podwarp::test
