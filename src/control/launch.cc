@@ -7,7 +7,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <filesystem>
 
+#include "control/state_store.h"
 #include "dataplane/plain_frames.h"
 #include "platform/host_interface.h"
 #include "platform/pod_interface.h"
@@ -24,6 +26,13 @@ void RaiseFileLimit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) PLOG(WARNING) << "limit of open files";
+}
+
+absl::Status ForEachStored(const std::string& state_file,
+                           absl::FunctionRef<void(const Object&)> visit) {
+  const absl::StatusOr<std::unique_ptr<StateStore>> store = StateStore::Open(state_file);
+  if (!store.ok()) return store.status();
+  return (*store)->Load(visit).status();
 }
 
 int RunWorker(void* worker) {
@@ -111,10 +120,16 @@ void Launch::StopWorkers(WorkerSet& workers) const {
 
 absl::Status CleanUp(const Config& config) {
   absl::Status status;
-  for (const PodConfig& pod : config.pods) {
+  const auto clean_up = [&](const PodConfig& pod) {
     if (const auto* tap = std::get_if<TapPortConfig>(&pod.port)) {
       status.Update(RemovePodInterface(tap->interface, tap->netns));
     }
+  };
+  for (const PodConfig& pod : config.pods) clean_up(pod);
+  if (config.api.has_value() && std::filesystem::exists(config.api->state_file)) {
+    status.Update(ForEachStored(config.api->state_file, [&](const Object& object) {
+      if (const auto* pod = std::get_if<PodConfig>(&object)) clean_up(*pod);
+    }));
   }
   if (config.host_port.has_value()) {
     status.Update(CleanUpHostInterface(config.host_port->interface));

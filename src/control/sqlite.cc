@@ -20,7 +20,7 @@ absl::Status SqliteStatus(sqlite3* database, int code, std::string_view what) {
       return absl::ResourceExhaustedError(text);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return absl::FailedPreconditionError(absl::StrCat(text, " by another process"));
+      return absl::FailedPreconditionError("another process has it open");
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:

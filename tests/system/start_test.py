@@ -24,7 +24,7 @@ class Refusals(BedTest):
         """Enough to start, and nothing that the running one has."""
         config = copy.deepcopy(self.a.config)
         config["pods"] = []
-        del config["host_port"]
+        del config["host_port"], config["api"]
         config["memory"]["file_prefix"] = self.bed.spare_prefix
         return config
 
@@ -166,14 +166,18 @@ class CleanUp(BedTest):
         routes = node.namespace.ip("route")
         self.assertIn("podwarp0", routes)
         self.assertIn("table ip podwarp", node.namespace.run("nft", "list", "tables").stdout)
+        late = self.bed.add_namespace("late")
+        port = {"tap": {"netns": late.path}}
+        node.api.put("/v1/pods/default/late", {"addresses": ["10.244.1.99"], "port": port})
         node.podwarp.stop()
+        self.assertIn("eth0", late.ip("-br", "link"))
         self.assertIn("eth0", node.pods[0].namespace.ip("-br", "link"))
         for _ in range(2):
             node.podwarp.clean_up()
         self.assertNotIn("podwarp0", node.namespace.ip("-br", "link"))
         self.assertEqual(node.namespace.ip("route"), "")
         self.assertEqual(node.namespace.run("nft", "list", "tables").stdout, "")
-        for pod in node.pods:
-            self.assertNotIn("eth0", pod.namespace.ip("-br", "link"))
+        for namespace in (late, *(pod.namespace for pod in node.pods)):
+            self.assertNotIn("eth0", namespace.ip("-br", "link"))
         node.podwarp.start()
         self.bed.wait_until_reachable()
