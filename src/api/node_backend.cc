@@ -190,7 +190,7 @@ absl::StatusOr<Json> NodeBackend::Report(std::string_view name, const ApiParamet
     const Json state = reconciler_.WithState([&](const DesiredState& desired) {
       Json notes = reconciler_.store_notes();
       for (std::string& hidden : desired.ListHidden(kMostNotes)) {
-        notes.push_back(absl::StrCat("shadowed by the configuration file: ", hidden));
+        notes.push_back(absl::StrCat("what the API said has no place: ", hidden));
       }
       return Json{{"hairpin_mode", ToString(desired.settings().hairpin_mode)},
                   {"routes", desired.entries<RouteConfig>().size()},

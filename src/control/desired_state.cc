@@ -113,6 +113,15 @@ void DesiredState::Restore(const Object& object) {
       object);
 }
 
+void DesiredState::Hide(const Object& object, const std::string& why) {
+  std::visit(
+      [&]<typename T>(const T& o) {
+        Remove<T>(KeyFor(o));
+        Of<T>().hidden.insert_or_assign(KeyFor(o), Hidden<T>{o, why});
+      },
+      object);
+}
+
 // --- Whether something can be there. ---
 
 absl::Status DesiredState::Check(const Edit& edit) const {

@@ -63,6 +63,8 @@ class DesiredState {
   void Undo(const Change& change, Origin origin);
   // An object of the API. If it can't be there, it is hidden.
   void Restore(const Object& object);
+  // The API's object is there, but can't stay.
+  void Hide(const Object& object, const std::string& why);
 
   struct Listed {
     Object object;

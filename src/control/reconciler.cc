@@ -44,19 +44,24 @@ absl::Status Reconciler::Restore(absl::Time now) {
     store_notes_.push_back(absl::StrCat("kept in the state file, but not understood: ", what));
   }
   for (const std::string& note : store_notes_) LOG(WARNING) << note;
-  LogHidden();
   size_t restored = 0;
+  std::vector<std::pair<Object, std::string>> refused;  // by the node, and why
   const auto restore = [&](const auto& entries) {
     for (const auto& [key, entry] : entries) {
       if (entry.origin != Origin::kApi) continue;
-      ++restored;
       const absl::Status status = node_.Apply({.before = std::nullopt, .after = entry.object}, now);
-      LOG_IF(ERROR, !status.ok()) << "from the state file: " << status.message();
+      if (status.ok()) {
+        ++restored;
+      } else {
+        refused.emplace_back(entry.object, std::string(status.message()));
+      }
     }
   };
   restore(state_.entries<RemoteNodeConfig>());
   restore(state_.entries<RouteConfig>());
   restore(state_.entries<PodConfig>());
+  for (const auto& [object, why] : refused) state_.Hide(object, why);
+  LogHidden();
   if (restored > 0) LOG(INFO) << restored << " object(s) of the state file are there again";
   return absl::OkStatus();
 }
@@ -64,7 +69,7 @@ absl::Status Reconciler::Restore(absl::Time now) {
 void Reconciler::LogHidden() const {
   const std::vector<std::string> hidden = state_.ListHidden(kMostLogged);
   for (const std::string& line : hidden) {
-    LOG(WARNING) << "shadowed by the configuration file: " << line;
+    LOG(WARNING) << "what the API said has no place: " << line;
   }
   if (state_.hidden() > hidden.size()) {
     LOG(WARNING) << "... and " << state_.hidden() - hidden.size() << " more";

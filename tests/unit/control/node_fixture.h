@@ -100,7 +100,8 @@ class NodeTest : public testing::Test {
     EXPECT_EQ(BuffersInUse(), before_);
   }
 
-  absl::Status TryStart(uint32_t adjacencies = 256) {
+  absl::Status TryStart() { return TryStart(adjacencies_); }
+  absl::Status TryStart(uint32_t adjacencies) {
     tables_.emplace(/*workers=*/1, adjacencies);
     std::vector<std::unique_ptr<Worker>> workers;
     workers.push_back(std::make_unique<Worker>(
@@ -187,6 +188,7 @@ class NodeTest : public testing::Test {
     config_.uplinks.push_back(uplink);
   }
 
+  uint32_t adjacencies_ = 256;  // places in their table
   const unsigned before_ = BuffersInUse();
   FakeClock clock_{.now = 3'600'000'000'000};
   Config config_ = MakeConfig();

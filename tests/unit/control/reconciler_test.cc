@@ -200,6 +200,28 @@ TEST_F(ReconcilerTest, WhatTheDiskRefusesLeavesNothingBehind) {
   EXPECT_EQ(Apply(Put(route_)).outcome, Outcome::kUnchanged);
 }
 
+TEST_F(ReconcilerTest, WhatTheNodeHasNoPlaceForAtAStartIsKept) {
+  std::vector<Edit> edits;
+  for (uint32_t i = 0; i < 100; ++i) {
+    RemoteNodeConfig node = config_.nodes[0];
+    node.name = "node-" + std::to_string(i);
+    node.virtual_mac = MacAddress::DeriveFrom(node.name);
+    node.pod_ranges = {Ipv4Prefix(Ipv4Address(0x0af48000 + (i << 4)), 28)};
+    edits.push_back(Put(node));
+  }
+  for (const EditResult& result : reconciler_->Apply(edits)) ASSERT_TRUE(result.status.ok());
+  const auto hidden = [&] {
+    return reconciler_->WithState([](const DesiredState& state) { return state.hidden(); });
+  };
+  adjacencies_ = 64;
+  Restart();
+  EXPECT_GT(hidden(), 0u);
+  EXPECT_LT(hidden(), 100u);
+  adjacencies_ = 256;
+  Restart();
+  EXPECT_EQ(hidden(), 0u);
+}
+
 TEST_F(ReconcilerTest, NothingIsChangedOnceItStops) {
   loop_->Stop();
   control_.join();
