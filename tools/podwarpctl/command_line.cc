@@ -14,6 +14,10 @@ void AddCommands(CLI::App* app, Action* chosen) {
   AddStatusCommands(app, chosen);
   AddListCommands(app, chosen);
   AddReportCommands(app, chosen);
+  AddPodCommands(app, chosen);
+  AddNodeCommands(app, chosen);
+  AddRouteCommands(app, chosen);
+  AddApplyCommand(app, chosen);
 }
 
 // The command that was come to, "pod add" of `pod add web-1`, and its words.
@@ -70,7 +74,7 @@ std::string Fault(const CLI::App& app, const CLI::App& command, const std::strin
 absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments) {
   CommandLine line;
   std::string format = "table";
-  CLI::App app("Looks at a running podwarp", "podwarpctl");
+  CLI::App app("Looks at a running podwarp, and changes its pods, nodes and routes", "podwarpctl");
   app.fallthrough();  // the options below may stand after the command
   app.require_subcommand(1);
   app.add_option("--socket", line.socket, "podwarp's API")
@@ -80,7 +84,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
       ->type_name("table|json")
       ->capture_default_str();
   app.footer(
-      "Each command's --help has examples: podwarpctl pods --help\n\n"
+      "Each command's --help has examples: podwarpctl pod add --help\n\n"
       "Exit status: 0 done, 1 podwarp says no, 2 wrong usage, 3 podwarp does not answer");
   AddCommands(&app, &line.action);
 

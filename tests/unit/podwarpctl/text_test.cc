@@ -3,6 +3,7 @@
 
 #include <sstream>
 
+#include "commands/names.h"
 #include "text/fields.h"
 #include "text/numbers.h"
 #include "text/table.h"
@@ -112,6 +113,14 @@ TEST(Fields, StateSaysWhy) {
   EXPECT_EQ(StateOf({{"up", false}}), "down");
   EXPECT_EQ(StateOf({{"shadowed", "the file has it"}}), "hidden: the file has it");
   EXPECT_EQ(StateOf(nullptr), "");
+}
+
+TEST(Names, AreCompletedAndEncoded) {
+  EXPECT_EQ(PodPath("web-1"), "/v1/pods/default/web-1");
+  EXPECT_EQ(PodPath("n/web.1"), "/v1/pods/n/web.1");
+  EXPECT_EQ(PodPath("n/a b/c?d#e%"), "/v1/pods/n/a%20b%2Fc%3Fd%23e%25");
+  EXPECT_EQ(NodePath("node-b"), "/v1/nodes/node-b");
+  EXPECT_EQ(RoutePath("10.1.2.3/32"), "/v1/routes/10.1.2.3%2F32");
 }
 
 }  // namespace
