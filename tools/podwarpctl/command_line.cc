@@ -18,6 +18,7 @@ void AddCommands(CLI::App* app, Action* chosen) {
   AddNodeCommands(app, chosen);
   AddRouteCommands(app, chosen);
   AddApplyCommand(app, chosen);
+  AddDoctorCommand(app, chosen);
 }
 
 // The command that was come to, "pod add" of `pod add web-1`, and its words.

@@ -94,7 +94,8 @@ TEST(CommandLine, EachCommandHasHelpWithExamples) {
                                              {"node", "del"},
                                              {"route", "add"},
                                              {"route", "del"},
-                                             {"apply"}}) {
+                                             {"apply"},
+                                             {"doctor"}}) {
     std::vector<std::string> arguments = command;
     arguments.push_back("--help");
     const absl::StatusOr<CommandLine> line = ParseCommandLine(arguments);

@@ -35,6 +35,7 @@ void AddPodCommands(CLI::App* app, Action* chosen);     // pod add, pod del
 void AddNodeCommands(CLI::App* app, Action* chosen);    // node add, node del
 void AddRouteCommands(CLI::App* app, Action* chosen);   // route add, route del
 void AddApplyCommand(CLI::App* app, Action* chosen);
+void AddDoctorCommand(CLI::App* app, Action* chosen);
 
 // For programs.
 std::string ToText(const Json& json);
