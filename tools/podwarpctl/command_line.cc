@@ -14,6 +14,7 @@ void AddCommands(CLI::App* app, Action* chosen) {
   AddStatusCommands(app, chosen);
   AddListCommands(app, chosen);
   AddReportCommands(app, chosen);
+  AddTopCommand(app, chosen);
   AddPodCommands(app, chosen);
   AddNodeCommands(app, chosen);
   AddRouteCommands(app, chosen);

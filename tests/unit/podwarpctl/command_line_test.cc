@@ -65,6 +65,7 @@ TEST(CommandLine, WhatIsTooMuchIsSaid) {
 
 TEST(CommandLine, ValuesAreLookedAt) {
   EXPECT_THAT(FaultOf({"-o", "xml", "pods"}), HasSubstr("'xml' is neither table nor json"));
+  EXPECT_THAT(FaultOf({"top", "--interval", "0"}), HasSubstr("--interval"));
   EXPECT_THAT(FaultOf({"pod", "add", "x", "--ip", "10.0.0.1", "--tap", "e", "--mtu", "big"}),
               HasSubstr("--mtu"));
 }
@@ -88,6 +89,7 @@ TEST(CommandLine, EachCommandHasHelpWithExamples) {
                                              {"ports"},
                                              {"workers"},
                                              {"drops"},
+                                             {"top"},
                                              {"pod", "add"},
                                              {"pod", "del"},
                                              {"node", "add"},

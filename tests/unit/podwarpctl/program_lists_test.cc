@@ -217,6 +217,38 @@ TEST_F(Lists, Drops) {
   EXPECT_EQ(JsonOf({"drops", "--all"}), Json::array({none, some}));
 }
 
+TEST_F(Lists, Top) {
+  const auto items = [](const Json& item) { return Page({item}).dump(); };
+  api_.On("GET /v1/status", {{"node", "node-a"}, {"ready", true}});
+  api_.On("GET /v1/drops", Page({}));
+  const auto begin = [&] {
+    api_.OnInTurn("GET /v1/ports", {items(PortItem(0)), items(PortItem(1'000'000))});
+    api_.OnInTurn("GET /v1/workers", {items(WorkerItem(0)), items(WorkerItem(1'000'000))});
+  };
+  begin();
+  const std::vector<std::string> lines = LinesOf({"top", "--once", "--interval", "0.1"});
+  EXPECT_THAT(lines[0], StartsWith("podwarp node-a "));
+  EXPECT_THAT(lines, testing::Contains(HasSubstr("25.0 %")));
+  EXPECT_THAT(lines, testing::Contains(testing::AllOf(StartsWith("uplink0 "), HasSubstr("down:"))));
+  EXPECT_THAT(absl::StrCat(lines[0], lines[1]), testing::Not(HasSubstr("\033")));
+  begin();
+  const Json rates = JsonOf({"top", "--once", "--interval", "0.1"});
+  // It took 0.1 s or longer.
+  EXPECT_GT(rates["ports"][0]["per_second"]["received_frames"], 0);
+  EXPECT_LE(rates["ports"][0]["per_second"]["received_frames"], 10'000'000);
+  EXPECT_EQ(rates["workers"][0]["busy_percent"], 25);
+}
+
+TEST_F(Lists, TopNeedsATerminal) {
+  api_.On("GET /v1/status", Json::object());
+  for (const std::string report : {"ports", "workers", "drops"}) {
+    api_.On("GET /v1/" + report, Page({}));
+  }
+  const Ended ended = Run({"top"});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_THAT(ended.err, HasSubstr("top: this needs a terminal; --once prints one screen"));
+}
+
 TEST_F(Lists, Status) {
   const Json status = {{"ready", true},
                        {"node", "node-a"},

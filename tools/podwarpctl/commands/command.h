@@ -31,9 +31,10 @@ using Action = std::function<absl::Status(Context*)>;
 void AddStatusCommands(CLI::App* app, Action* chosen);  // status, version, reload
 void AddListCommands(CLI::App* app, Action* chosen);    // pods, nodes, routes, arp
 void AddReportCommands(CLI::App* app, Action* chosen);  // ports, workers, drops
-void AddPodCommands(CLI::App* app, Action* chosen);     // pod add, pod del
-void AddNodeCommands(CLI::App* app, Action* chosen);    // node add, node del
-void AddRouteCommands(CLI::App* app, Action* chosen);   // route add, route del
+void AddTopCommand(CLI::App* app, Action* chosen);
+void AddPodCommands(CLI::App* app, Action* chosen);    // pod add, pod del
+void AddNodeCommands(CLI::App* app, Action* chosen);   // node add, node del
+void AddRouteCommands(CLI::App* app, Action* chosen);  // route add, route del
 void AddApplyCommand(CLI::App* app, Action* chosen);
 void AddDoctorCommand(CLI::App* app, Action* chosen);
 
