@@ -9,10 +9,12 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 # pylint: disable=wrong-import-position
+from demo.failed import Failed
 from demo.keep import explain, remove_all
 from demo.screen import Screen
-from demo.steps import STEPS, Failed
+from demo.steps import STEPS
 from testbed.bed import TestBed
+from testbed.case import set_binary
 from testbed.command import CommandFailed
 from testbed.vhost import CLIENT, SERVER
 
@@ -39,7 +41,7 @@ def show(binary: str, keep: bool) -> int:
     screen = Screen()
     screen.title("podwarp: two nodes on this machine, three pods on each")
     screen.text(PICTURE)
-    bed = TestBed(binary, kind=KIND, vhost_pods=VHOST_PODS)
+    bed = TestBed(binary, kind=KIND, vhost_pods=VHOST_PODS, pods_come_later=True)
     failed = 0
     with contextlib.ExitStack() as stack:
         stack.callback(bed.remove)
@@ -66,6 +68,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.clean:
         return remove_all(KIND)
+    set_binary(arguments.podwarp)
     return show(arguments.podwarp, arguments.keep)
 
 

@@ -20,8 +20,9 @@ def explain(bed: TestBed, screen: Screen) -> None:
   testpmd in {vhost.name}        echo show port stats all >{vhost.directory}/{vhost.name}.in
                        then: tail {vhost.log_file}
   the wire             ip netns exec {a.namespace.name} tcpdump -eni wire
-  tables, counters     dpdk-telemetry.py -f {prefix}
-                       then: /podwarp/pods  /podwarp/ports  /podwarp/drops  /
+  tables, counters     build/tools/podwarpctl/podwarpctl --socket {a.api.socket} top
+                       also: status pods nodes routes arp ports workers drops, pod add, --help
+                       or by DPDK: dpdk-telemetry.py -f {prefix}
   configurations       {a.podwarp.config}
                        {b.podwarp.config}
   logs                 {a.podwarp.log_file}

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from demo.failed import expect
+from demo.pods import bring_pods, take_a_pod_away
 from demo.screen import Screen
 from demo.tables import show_tables
 from testbed.bed import TestBed
@@ -14,15 +16,6 @@ from testbed.ping import ping
 from testbed.testpmd import Testpmd
 
 IPERF_SECONDS = 3
-
-
-class Failed(Exception):
-    """Says what should have happened and what did."""
-
-
-def expect(is_so: bool, otherwise: str) -> None:
-    if not is_so:
-        raise Failed(otherwise)
 
 
 def _ping(screen: Screen, where: str, namespace: Namespace, target: str) -> None:
@@ -96,7 +89,7 @@ def vhost_user(bed: TestBed, screen: Screen) -> None:
         screen.text(f"testpmd runs in {pod.name} and {peer} at {pod.socket}", indent=4)
     for node in bed.nodes.values():
         (pod,) = node.vhost_pods
-        wait_for(lambda: bool(pods(node)[pod.name]["up"]), f"{pod.name} is connected")
+        wait_for(lambda: bool(pods(node)[f"demo/{pod.name}"]["up"]), f"{pod.name} is connected")
         for other in bed.nodes.values():
             first = other.pods[0]
             _ping(screen, first.name, first.namespace, pod.address)
@@ -104,6 +97,7 @@ def vhost_user(bed: TestBed, screen: Screen) -> None:
 
 Step = Callable[[TestBed, Screen], None]
 STEPS: list[tuple[str, Step]] = [
+    ("Containers become pods by podwarp-cni, guests by podwarpctl", bring_pods),
     ("A pod reaches another one on its node", same_node),
     ("Pods reach pods on the other node", across_nodes),
     ("Whom a pod asks for, it finds at its node's virtual MAC", neighbors),
@@ -111,5 +105,6 @@ STEPS: list[tuple[str, Step]] = [
     ("TCP across the nodes", throughput),
     ("A node itself reaches a pod on the other node, and is reached by it", from_the_node),
     ("Pods behind vhost-user, as virtual machines are, reached from both nodes", vhost_user),
-    ("The nodes' tables and counters, by DPDK's telemetry socket", show_tables),
+    ("A pod goes", take_a_pod_away),
+    ("The nodes' tables and counters, by podwarpctl", show_tables),
 ]

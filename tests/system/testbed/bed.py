@@ -82,7 +82,7 @@ class TestBed:
     `kind` is in the names of everything: /run/podwarp-KIND-PID, the namespaces, DPDK's prefixes.
     `pods` says how many each node has, `vhost_pods` podwarp's mode for each that it has of those:
     their numbers follow, and whoever wants something in them starts it. `edit` may change a node's
-    configuration before its start.
+    configuration before its start. With `pods_come_later` podwarp isn't told of the pods.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class TestBed:
         vhost_pods: Mapping[str, Sequence[str]] = {},
         edit: Callable[["TestBed", Node], None] | None = None,
         wire_mtu_bytes: int = 1500,
+        pods_come_later: bool = False,
     ) -> None:
         self.binary = binary
         self.tag = f"{kind}-{os.getpid()}"
@@ -104,6 +105,7 @@ class TestBed:
         }
         self._edit = edit
         self._wire_mtu_bytes = wire_mtu_bytes
+        self._pods_come_later = pods_come_later
         self._namespaces = [
             space
             for node in self.nodes.values()
@@ -130,7 +132,8 @@ class TestBed:
             self._make()
             for node in self.nodes.values():
                 node.podwarp.start()
-            self.wait_until_reachable()
+            if not self._pods_come_later:
+                self.wait_until_reachable()
         except BaseException:
             self.remove()
             raise
@@ -206,6 +209,8 @@ class TestBed:
         prefix = self._prefix(node.addresses.letter)
         pods = [pod_config(pod.name, pod.address, pod.namespace.path) for pod in node.pods]
         pods += [pod.config() for pod in node.vhost_pods]
+        if self._pods_come_later:
+            pods = []
         node.config = node_config(node.addresses, peers, pods, prefix, self.directory)
         if not peers:
             del node.config["uplinks"]
