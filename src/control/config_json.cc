@@ -6,17 +6,11 @@
 #include "control/config.h"
 #include "control/config_values.h"
 #include "control/object_json.h"
+#include "control/text_list.h"
 #include "control/yaml_document.h"
 
 namespace podwarp {
 namespace {
-
-template <typename T>
-Document TextList(const std::vector<T>& values) {
-  Document list = Document::array();
-  for (const T& value : values) list.push_back(value.ToString());
-  return list;
-}
 
 template <typename T>
 Document ObjectList(const std::vector<T>& objects) {

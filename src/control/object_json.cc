@@ -1,20 +1,12 @@
 #include "control/object_json.h"
 
-#include <nlohmann/json.hpp>
-
 #include "control/config_checks.h"
 #include "control/config_sections.h"
 #include "control/config_values.h"
+#include "control/text_list.h"
 
 namespace podwarp {
 namespace {
-
-template <typename T>
-Document TextList(const std::vector<T>& values) {
-  Document list = Document::array();
-  for (const T& value : values) list.push_back(value.ToString());
-  return list;
-}
 
 struct PodPortToJson {
   Document operator()(const TapPortConfig& tap) const {

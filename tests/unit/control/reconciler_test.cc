@@ -79,6 +79,18 @@ class ReconcilerTest : public NodeTest {
   }
 
   EditResult Apply(const Edit& edit) { return reconciler_->Apply({&edit, 1})[0]; }
+  // So many nodes with a range each.
+  std::vector<Edit> PutNodes(uint32_t count) const {
+    std::vector<Edit> edits;
+    for (uint32_t i = 0; i < count; ++i) {
+      RemoteNodeConfig node = config_.nodes[0];
+      node.name = "node-" + std::to_string(i);
+      node.virtual_mac = MacAddress::DeriveFrom(node.name);
+      node.pod_ranges = {Ipv4Prefix(Ipv4Address(0x0af48000 + (i << 4)), 28)};
+      edits.push_back(Put(node));
+    }
+    return edits;
+  }
   // `ask()`, by the control thread.
   template <typename Question>
   auto OnControl(const Question& ask) {
@@ -160,15 +172,7 @@ TEST_F(ReconcilerTest, ItIsThereAgainAfterARestart) {
 
 TEST_F(ReconcilerTest, WhatTheNodeRefusesLeavesNothingBehind) {
   // The adjacency table has 256 places.
-  absl::Status refused;
-  std::vector<Edit> edits;
-  for (uint32_t i = 0; i < 300; ++i) {
-    RemoteNodeConfig node = config_.nodes[0];
-    node.name = "node-" + std::to_string(i);
-    node.virtual_mac = MacAddress::DeriveFrom(node.name);
-    node.pod_ranges = {Ipv4Prefix(Ipv4Address(0x0af48000 + (i << 4)), 28)};
-    edits.push_back(Put(node));
-  }
+  const std::vector<Edit> edits = PutNodes(300);
   const std::vector<EditResult> results = reconciler_->Apply(edits);
   const auto refusal = std::find_if(results.begin(), results.end(),
                                     [](const EditResult& result) { return !result.status.ok(); });
@@ -201,14 +205,7 @@ TEST_F(ReconcilerTest, WhatTheDiskRefusesLeavesNothingBehind) {
 }
 
 TEST_F(ReconcilerTest, WhatTheNodeHasNoPlaceForAtAStartIsKept) {
-  std::vector<Edit> edits;
-  for (uint32_t i = 0; i < 100; ++i) {
-    RemoteNodeConfig node = config_.nodes[0];
-    node.name = "node-" + std::to_string(i);
-    node.virtual_mac = MacAddress::DeriveFrom(node.name);
-    node.pod_ranges = {Ipv4Prefix(Ipv4Address(0x0af48000 + (i << 4)), 28)};
-    edits.push_back(Put(node));
-  }
+  const std::vector<Edit> edits = PutNodes(100);
   for (const EditResult& result : reconciler_->Apply(edits)) ASSERT_TRUE(result.status.ok());
   const auto hidden = [&] {
     return reconciler_->WithState([](const DesiredState& state) { return state.hidden(); });
