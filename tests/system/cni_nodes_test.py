@@ -1,5 +1,6 @@
 """Two nodes' pods come and go by podwarp-cni, with addresses from host-local."""
 
+import functools
 import itertools
 import json
 import pathlib
@@ -154,8 +155,8 @@ class ManyPods(CniCase):
 
     def wait_until_reachable(self, containers: list[Container]) -> None:
         for container in containers:
-            gateway = container.node.addresses.gateway
-            wait_for(lambda c=container, g=gateway: c.reaches(g), f"{container.name} is back")
+            is_there = functools.partial(container.reaches, container.node.addresses.gateway)
+            wait_for(is_there, f"{container.name} is back")
 
     def assert_nobody_answers_for(self, gone: list[Container], kept: list[Container]) -> None:
         for old in gone[:3]:
@@ -290,7 +291,7 @@ class OnePod(CniCase):
         testpmd.start("icmpecho")
         try:
             wait_for(
-                lambda: self.a.api.get(f"/v1/pods/shop/{container.name}")["status"]["up"],
+                lambda: bool(self.a.api.get(f"/v1/pods/shop/{container.name}")["status"]["up"]),
                 "the application is connected",
             )
             self.assert_answered(self.far.ping(address))

@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from typing import Any, ClassVar
 
-from testbed.cni import Answer, Cni, StubIpam, finish
+from testbed.cni import Answer, Cni, Json, StubIpam, finish
 from testbed.command import run, wait_for
 from testbed.fake_api import MAC, FakeApi
 from testbed.namespace import Namespace
@@ -152,7 +152,8 @@ class Add(CniCase):
         self.assertEqual(self.api.pods, {})
 
     def test_a_pod_of_somebody_else_stays(self) -> None:
-        for sandbox in ({}, {"sandbox": "net/other/net1"}, {"sandbox": "an operator's"}):
+        whose: list[Json] = [{}, {"sandbox": "net/other/net1"}, {"sandbox": "an operator's"}]
+        for sandbox in whose:
             pod = {"addresses": ["10.244.1.99"], "port": {"vdev": "net_null0"}, **sandbox}
             self.api.pods = {"default/c1": pod}
             self.assertIn("pod default/c1 is there already", self.fail_with(TAKEN, "ADD"))
