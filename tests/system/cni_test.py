@@ -301,6 +301,24 @@ class Del(CniCase):
         self.succeed("DEL", cni=cni)
         self.assertEqual(self.ipam.calls(), ["DEL"])
 
+    def test_a_tap_that_a_killed_podwarp_left_goes(self) -> None:
+        self.netns.ip("tuntap", "add", "eth0", "mode", "tap")
+        self.api.pods["default/other"] = {
+            "addresses": [ADDRESS],
+            "port": {"tap": {"interface": "eth0", "netns": self.netns.path}},
+        }
+        self.succeed("DEL")
+        self.assertIn("eth0", self.netns.ip("link"), "it is another pod's")
+        self.api.pods = {}
+        self.succeed("DEL")
+        self.assertNotIn("eth0", self.netns.ip("link"))
+
+    def test_an_interface_that_podwarp_never_makes_stays(self) -> None:
+        self.netns.ip("link", "add", "eth0", "type", "veth", "peer", "name", "far")
+        self.addCleanup(self.netns.ip, "link", "del", "eth0")
+        self.succeed("DEL")
+        self.assertIn("eth0", self.netns.ip("link"))
+
     def test_the_ipam_plugins_error_is_passed_on(self) -> None:
         self.succeed("ADD")
         self.ipam.fails("DEL", '{"code": 110, "msg": "disk full"}')

@@ -3,9 +3,14 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
 #include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <bit>
 #include <cstdio>
@@ -70,7 +75,48 @@ bool HasDefaultRoute(const std::string& interface) {
   return false;
 }
 
+// ethtool(8) -i: the driver of taps is called tun.
+bool IsTap(const std::string& interface) {
+  const Descriptor any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ethtool_drvinfo driver = {};
+  driver.cmd = ETHTOOL_GDRVINFO;
+  ifreq request = {};
+  interface.copy(request.ifr_name, sizeof(request.ifr_name) - 1);
+  request.ifr_data = reinterpret_cast<char*>(&driver);
+  return ioctl(any.get(), SIOCETHTOOL, &request) == 0 && std::strcmp(driver.driver, "tun") == 0;
+}
+
+// rtnetlink(7), RTM_DELLINK. Returns an error's number, or 0.
+int DeleteLink(unsigned index) {
+  struct {
+    nlmsghdr header;
+    ifinfomsg link;
+  } request = {};
+  request.header.nlmsg_len = sizeof(request);
+  request.header.nlmsg_type = RTM_DELLINK;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  request.link.ifi_index = static_cast<int>(index);
+  struct {
+    nlmsghdr header;
+    nlmsgerr error;
+  } answer = {};
+  const Descriptor kernel(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (send(kernel.get(), &request, sizeof(request), 0) < 0 ||
+      recv(kernel.get(), &answer, sizeof(answer), 0) < 0) {
+    return errno;
+  }
+  return -answer.error.error;
+}
+
 }  // namespace
+
+void DeleteTap(const std::string& netns, const std::string& interface) {
+  const InNamespace there(netns);
+  const unsigned index = if_nametoindex(interface.c_str());
+  if (index == 0 || !IsTap(interface)) return;
+  errno = DeleteLink(index);
+  if (errno != 0 && errno != ENODEV) throw IoError(netns + ": delete " + interface);
+}
 
 std::optional<PodInterface> FindInterface(const std::string& netns, const std::string& interface) {
   const InNamespace there(netns);

@@ -1,4 +1,4 @@
-// A look into a container's network namespace.
+// A look into a container's network namespace, and what is taken out of it.
 #pragma once
 
 #include <optional>
@@ -15,5 +15,9 @@ struct PodInterface {
 
 // None if the namespace has no such interface. Throws CniError: 3 if there is no such namespace, 5.
 std::optional<PodInterface> FindInterface(const std::string& netns, const std::string& interface);
+
+// Deletes the interface if it is a tap, and leaves any other alone: podwarp makes none. OK if it is
+// gone already. Throws as FindInterface(), and CniError 5.
+void DeleteTap(const std::string& netns, const std::string& interface);
 
 }  // namespace podwarp::cni

@@ -34,6 +34,10 @@ Pod ParsePod(const Json& item) {
             .mac = object.value("mac", ""),
             .mtu_bytes = object.value("mtu", 0),
             .addresses = object.at("addresses").get<std::vector<std::string>>()};
+    if (object.contains("port") && object["port"].contains("tap")) {
+      pod.netns = object["port"]["tap"].value("netns", "");
+      pod.interface = object["port"]["tap"].value("interface", "");
+    }
     const Json status = item.value("status", Json());
     if (!status.is_object()) return pod;
     pod.up = status.value("up", false);

@@ -19,6 +19,8 @@ struct Pod {
   std::string mac;
   int mtu_bytes = 0;
   std::vector<std::string> addresses;  // without lengths
+  std::string netns;                   // where its tap is
+  std::string interface;
   bool up = false;
   std::string why_down;
 };
