@@ -37,8 +37,8 @@ class Launch {
   std::vector<uint16_t> cores_;
 };
 
-// Removes what podwarp leaves in the kernel for this configuration and for what came through the API:
-// host port, pod taps, routes, nftables table. Goes on after an error and returns the first.
+// Removes what podwarp leaves in the kernel for this configuration and for what came through the
+// API: host port, pod taps, routes, nftables table. Goes on after an error and returns the first.
 absl::Status CleanUp(const Config& config);
 
 }  // namespace podwarp
