@@ -1,5 +1,10 @@
 // Commands that change something, and how the program ends.
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "program.h"
@@ -232,6 +237,48 @@ TEST_F(Changes, ReloadTellsWhatFailed) {
   const Ended bad = Run({"reload"});
   EXPECT_EQ(bad.status, 1);
   EXPECT_EQ(bad.err, "podwarpctl: f:1: a\npodwarpctl: f:2: b\n");
+}
+
+// Takes each connection, reads something of it, and ends it without an answer.
+class RudeServer {
+ public:
+  explicit RudeServer(const std::string& socket) : fd_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    socket.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(listen(fd_, 8), 0);
+    thread_ = std::thread([this] {
+      for (int peer; (peer = accept(fd_, nullptr, nullptr)) >= 0; close(peer)) {
+        char part[1024];
+        EXPECT_GE(recv(peer, part, sizeof(part), 0), 0);
+      }
+    });
+  }
+  ~RudeServer() {
+    shutdown(fd_, SHUT_RDWR);  // wakes accept()
+    thread_.join();
+    close(fd_);
+  }
+  RudeServer(const RudeServer&) = delete;
+  RudeServer& operator=(const RudeServer&) = delete;
+
+ private:
+  const int fd_;
+  std::thread thread_;
+};
+
+TEST(Program, SaysThatItWasLeftWithoutAnAnswer) {
+  const Folder folder;
+  const std::string socket = folder.path().string() + "/api.sock";
+  const RudeServer server(socket);
+  const Ended asked = RunProgram({"--socket", socket, "status"});
+  EXPECT_EQ(asked.status, 3);
+  EXPECT_THAT(asked.err, HasSubstr(absl::StrCat("podwarp at ", socket, " broke off its answer (")));
+  const Ended told = RunProgram({"--socket", socket, "apply", "-"}, std::string(10 << 20, ' '));
+  EXPECT_EQ(told.status, 1);
+  EXPECT_THAT(told.err, HasSubstr("podwarp ended the connection before it had all of the standard "
+                                  "input: there is too much of it, or too many"));
 }
 
 TEST(Program, SaysThatNobodyAnswers) {

@@ -46,7 +46,10 @@ class OnTerminal {
     while (shown_.find(text) == std::string::npos) {
       pollfd wait = {.fd = user_, .events = POLLIN, .revents = 0};
       char part[4096];
-      if (poll(&wait, 1, 60'000) <= 0) return false;
+      if (poll(&wait, 1, 60'000) <= 0) {
+        ADD_FAILURE() << "it shows no more than " << testing::PrintToString(shown_);
+        return false;
+      }
       const ssize_t got = read(user_, part, sizeof(part));
       if (got <= 0) return false;
       shown_.append(part, static_cast<size_t>(got));

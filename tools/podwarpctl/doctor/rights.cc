@@ -50,8 +50,8 @@ void CheckRights(const Subject& subject, Findings* findings) {
   }
   if (!missing.empty()) {
     findings->Problem(absl::StrCat(who, " lacks ", absl::StrJoin(missing, ", "),
-                                   ": run podwarp as root, or give its unit these "
-                                   "capabilities (AmbientCapabilities=)"));
+                                   ": run podwarp as root, and name these in its unit's "
+                                   "CapabilityBoundingSet"));
   } else {
     findings->Ok(absl::StrCat(who, " has the rights that podwarp needs"));
   }
