@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -43,6 +44,26 @@ Differences DifferencesBetween(const DesiredState& before, const DesiredState& a
   return differences;
 }
 
+// Nodes that are at an address which another is to have.
+std::vector<Change> TakeThoseThatGiveUpAddresses(Differences* nodes) {
+  std::set<Ipv4Address> wanted;
+  for (const std::vector<Change>* some : {&nodes->changed, &nodes->come}) {
+    for (const Change& change : *some) {
+      const auto& node = std::get<RemoteNodeConfig>(*change.after);
+      if (node.underlay_address.has_value()) wanted.insert(*node.underlay_address);
+    }
+  }
+  const auto stay =
+      std::stable_partition(nodes->gone.begin(), nodes->gone.end(), [&](const Change& change) {
+        const auto& address = std::get<RemoteNodeConfig>(*change.before).underlay_address;
+        return !address.has_value() || !wanted.contains(*address);
+      });
+  std::vector<Change> taken(std::make_move_iterator(stay),
+                            std::make_move_iterator(nodes->gone.end()));
+  nodes->gone.erase(stay, nodes->gone.end());
+  return taken;
+}
+
 void Append(std::vector<Change> from, std::vector<Change>* to) {
   std::move(from.begin(), from.end(), std::back_inserter(*to));
 }
@@ -62,6 +83,7 @@ std::vector<Change> ChangesBetween(const DesiredState& before, const DesiredStat
   Differences nodes = DifferencesBetween<RemoteNodeConfig>(before, after);
   Differences routes = DifferencesBetween<RouteConfig>(before, after);
   std::vector<Change> changes;
+  Append(TakeThoseThatGiveUpAddresses(&nodes), &changes);
   Append(std::move(nodes.changed), &changes);
   Append(std::move(nodes.come), &changes);
   Append(std::move(routes.changed), &changes);

@@ -27,9 +27,10 @@ struct Change {
 // "pod default/web-1 changes"
 std::string Describe(const Change& change);
 
-// No address is left without its owner in between: what comes takes it over, and goes before what
-// goes; only a pod's port has to be free before another can have it. Nodes stand before the routes
-// that lead to them, and after them when they go.
+// No address is left without its owner in between: what comes takes it over, and stands before what
+// goes. Only a pod's port, and the underlay address that a node is asked for at, have to be free
+// before another can have them. Nodes stand before the routes that lead to them, and after them
+// when they go.
 std::vector<Change> ChangesBetween(const DesiredState& before, const DesiredState& after);
 
 // Whether `read` differs from `running` only in what can be changed while podwarp runs: pods,

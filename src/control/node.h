@@ -98,6 +98,7 @@ class Node {
   absl::Status MoveNode(const RemoteNodeConfig& before, const RemoteNodeConfig& after,
                         absl::Time now);
   absl::Status ClaimRanges(const RemoteNodeConfig& node);
+  bool IsAskedByAnother(Ipv4Address address, const std::string& name) const;
   void StopAsking(const RemoteNodeConfig& node);
   void ForgetStranger(Ipv4Address address);
   absl::Status SetRoute(const RouteConfig& route);
@@ -137,6 +138,7 @@ class Node {
   absl::flat_hash_map<Ipv4Address, std::string> neighbor_names_;  // -> name in owners_
   std::string router_name_;  // in owners_; empty if no uplink has a router
   uint64_t generation_ = 1;
+  bool has_closed_ports_ = false;  // that a worker may still use
   absl::Time last_port_check_ = absl::InfinitePast();
   // What the log says of each port: empty = up. And when it was last told something new of it.
   struct Told {

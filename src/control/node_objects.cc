@@ -101,8 +101,6 @@ void Node::ChangePod(PodRecord& pod, const PodConfig& after, absl::Time now) {
   if (pod.port == kNoPort || !KeepsPort(before, after)) {
     if (pod.port != kNoPort) ClosePod(pod);
     if (!IsSamePlace(before.port, after.port)) port_factory_.RemovePod(before);
-    // The name, and the interface or socket, are free only once no worker uses the old port.
-    tables_.rcu.Synchronize();
     return OpenPod(pod, now);
   }
   absl::Status status = ClaimAddresses(after);
@@ -117,6 +115,9 @@ void Node::ChangePod(PodRecord& pod, const PodConfig& after, absl::Time now) {
 }
 
 void Node::OpenPod(PodRecord& pod, absl::Time now) {
+  // Its name, interface, socket or device may be those of a port that was closed: they are free
+  // only once no worker uses it.
+  if (std::exchange(has_closed_ports_, false)) tables_.rcu.Synchronize();
   const absl::StatusOr<PortId> port = AddPort(port_factory_.OpenPodPort(pod.config));
   if (!port.ok()) {
     const std::string why(port.status().message());
@@ -170,6 +171,7 @@ void Node::ClosePod(PodRecord& pod) {
   tables_.ports.Remove(pod.port);
   told_.erase(pod.port);
   pod.port = kNoPort;
+  has_closed_ports_ = true;
 }
 
 void Node::LosePod(PodRecord& pod, const std::string& why, absl::Time now) {
@@ -257,18 +259,28 @@ absl::Status Node::MoveNode(const RemoteNodeConfig& before, const RemoteNodeConf
                      (!IsAskedFor(after) || before.underlay_address == after.underlay_address);
   if (stays) return absl::OkStatus();
   const PortId uplink = UplinkNamed(after.uplink)->port;
+  const std::string name = NodeName(after.name);
+  if (IsAskedFor(after) && IsAskedByAnother(*after.underlay_address, name)) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(name, ": ", after.underlay_address->ToString(), " is asked for already"));
+  }
+  absl::Status status = owners_.Change(
+      name, IsAskedFor(after) ? Adjacency{.port = uplink, .kind = NextHopKind::kUnresolved}
+                              : AdjacencyVia(uplink, NextHopKind::kNode, *after.virtual_mac));
+  if (!status.ok()) return status;
   StopAsking(before);
   if (after.underlay_address.has_value()) ForgetStranger(*after.underlay_address);
-  if (!IsAskedFor(after)) {
-    return owners_.Change(NodeName(after.name),
-                          AdjacencyVia(uplink, NextHopKind::kNode, *after.virtual_mac));
+  if (IsAskedFor(after)) {
+    CHECK(neighbors_.Add(*after.underlay_address, uplink, /*is_configured=*/true, now));
+    neighbor_names_[*after.underlay_address] = name;
   }
-  if (!neighbors_.Add(*after.underlay_address, uplink, /*is_configured=*/true, now)) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "node ", after.name, ": ", after.underlay_address->ToString(), " is asked for already"));
-  }
-  neighbor_names_[*after.underlay_address] = NodeName(after.name);
-  return owners_.Change(NodeName(after.name), {.port = uplink, .kind = NextHopKind::kUnresolved});
+  return absl::OkStatus();
+}
+
+bool Node::IsAskedByAnother(Ipv4Address address, const std::string& name) const {
+  const auto neighbor = neighbors_.all().find(address);
+  return neighbor != neighbors_.all().end() && neighbor->second.is_configured &&
+         neighbor_names_.at(address) != name;
 }
 
 void Node::StopAsking(const RemoteNodeConfig& node) {

@@ -47,6 +47,16 @@ TEST(Changes, OrderInTheFileMeansNothing) {
   EXPECT_THAT(ChangesBetween(DesiredState(before), DesiredState(after)), IsEmpty());
 }
 
+TEST(Changes, ANodeGivesUpItsPlaceOnTheWireBeforeAnotherTakesIt) {
+  Config before, after;
+  before.nodes = {NodeCalled("old"), NodeCalled("other")};
+  before.nodes[0].underlay_address = "192.0.2.7"_ip;
+  after.nodes = {NodeCalled("new")};
+  after.nodes[0].underlay_address = "192.0.2.7"_ip;
+  EXPECT_THAT(Described(before, after),
+              ElementsAre("node old goes", "node new comes", "node other goes"));
+}
+
 TEST(Changes, ComeBeforeWhatGoesButForPorts) {
   Config before, after;
   before.pods = {PodCalled("gone", "10.0.0.1"_ip), PodCalled("kept", "10.0.0.2"_ip)};

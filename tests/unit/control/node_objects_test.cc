@@ -251,6 +251,27 @@ TEST_F(NodeObjectsTest, ANodeThatFindsNoRoomLeavesNothingBehind) {
   EXPECT_EQ(node_->owners().OwnerOf(kNodeC), "node node-c");
 }
 
+TEST_F(NodeObjectsTest, ANodeThatCantMoveStaysAskedForWhereItIs) {
+  RemoteNodeConfig node_c = node_b_;
+  node_c.name = "node-c";
+  node_c.virtual_mac.reset();
+  node_c.underlay_address = kNodeC;
+  node_c.pod_ranges = {"10.244.3.0/24"_prefix};
+  Come(node_c);
+  RemoteNodeConfig node_d = node_c;
+  node_d.name = "node-d";
+  node_d.underlay_address = kStranger;
+  node_d.pod_ranges = {"10.244.4.0/24"_prefix};
+  Come(node_d);
+  RemoteNodeConfig moved = node_d;
+  moved.underlay_address = kNodeC;  // node-c's
+  EXPECT_TRUE(absl::IsAlreadyExists(Change(node_d, moved)));
+  EXPECT_TRUE(node_->neighbors().all().contains(kStranger));
+  Go(node_d);
+  EXPECT_TRUE(node_->neighbors().all().contains(kNodeC));
+  EXPECT_FALSE(node_->neighbors().all().contains(kStranger));
+}
+
 // --- Settings. ---
 
 TEST_F(NodeObjectsTest, TheHairpinModeChanges) {
