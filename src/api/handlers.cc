@@ -45,7 +45,12 @@ ApiAnswer GetList(ObjectKind kind, const ApiParameters& parameters, ApiBackend* 
   std::string after;
   for (const auto& [name, value] : parameters) {
     if (name == "after") {
-      after = value;
+      const absl::StatusOr<std::string> key = ParseKey(kind, value);
+      if (!key.ok()) {
+        return ErrorAnswer(400, "invalid_argument", "",
+                           absl::StrCat("after: ", std::string(key.status().message())));
+      }
+      after = *key;
     } else if (name == "limit") {
       const absl::StatusOr<uint32_t> parsed = ParseIntegerIn(value, 1, kLongestPage);
       if (!parsed.ok()) {

@@ -49,10 +49,12 @@ class Builder {
   }
 
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& error) {
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: what is wrong"
-    std::string what = error.what();
-    if (const size_t at = what.find(" at line "); at != std::string::npos) what.erase(0, at);
-    fault_ = absl::InvalidArgumentError(absl::StrCat("is not JSON", what));
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: what is wrong", or
+    // "[json.exception.out_of_range.406] number overflow parsing '1e999'"
+    const std::string what = error.what();
+    const size_t at = what.find(" at line ");
+    if (at == std::string::npos) return Fault(what.substr(what.find(' ') + 1));
+    fault_ = absl::InvalidArgumentError(absl::StrCat("is not JSON", what.substr(at)));
     return false;
   }
 

@@ -120,6 +120,20 @@ TEST_F(ApiServerTest, BodiesThatAreWrongSaySo) {
   EXPECT_EQ(backend_.size(ObjectKind::kPod), 0u);
 }
 
+TEST_F(ApiServerTest, WrongParametersAndNumbersSaySo) {
+  EXPECT_THAT(MessageOf(Expect(400, "GET", "/v1/routes?after=x")),
+              HasSubstr("after: 'x' is not an IPv4 range"));
+  EXPECT_THAT(MessageOf(Expect(400, "GET", "/v1/pods?limit=0")), HasSubstr("limit: "));
+  EXPECT_THAT(MessageOf(Expect(400, "PUT", kPodPath, R"({"mtu":1e999})")),
+              HasSubstr("mtu: number overflow"));
+}
+
+TEST_F(ApiServerTest, ReloadsTheConfigurationFile) {
+  EXPECT_EQ(Expect(200, "POST", "/v1/reload").dump(), R"({"changes":3,"failed":[]})");
+  backend_.SetError("reload", absl::InvalidArgumentError("node.yaml:1: pods: expected a list"));
+  EXPECT_EQ(MessageOf(Expect(400, "POST", "/v1/reload")), "node.yaml:1: pods: expected a list");
+}
+
 TEST_F(ApiServerTest, WrongPathsMethodsAndTypes) {
   EXPECT_EQ(Expect(404, "GET", "/v1/pod")["error"]["code"], "not_found");
   for (const char* path : {"/", "/v2/pods", "/v1/pods/", "/v1/nodes/", "*", "/v1/bulk/x"}) {
