@@ -188,7 +188,7 @@ absl::StatusOr<Json> NodeBackend::Report(std::string_view name, const ApiParamet
   if (name == "status") {
     // Not by the control thread: the state may be held by who waits for it.
     const Json state = reconciler_.WithState([&](const DesiredState& desired) {
-      Json notes = reconciler_.store_notes();
+      Json notes = reconciler_.StoreNotes();
       for (std::string& hidden : desired.ListHidden(kMostNotes)) {
         notes.push_back(absl::StrCat("what the API said has no place: ", hidden));
       }

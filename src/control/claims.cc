@@ -109,6 +109,9 @@ std::vector<Claim> ClaimsOfSettings(const Config& config) {
     if (uplink.address.has_value()) {
       claims.push_back(AddressClaim(KeyOf("uplinks", i, "address"), *uplink.address));
     }
+    if (uplink.router.has_value() && uplink.router != uplink.address) {
+      claims.push_back(AddressClaim(KeyOf("uplinks", i, "router"), *uplink.router));
+    }
     if (!uplink.vdev.empty()) claims.push_back(VdevClaim(KeyOf("uplinks", i, "vdev"), uplink.vdev));
     if (!uplink.pci_address.empty()) {
       claims.push_back(

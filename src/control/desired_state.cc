@@ -4,7 +4,6 @@
 #include <type_traits>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "control/config_checks.h"
 #include "port/vhost_limits.h"
@@ -113,13 +112,12 @@ void DesiredState::Restore(const Object& object) {
       object);
 }
 
-void DesiredState::Hide(const Object& object, const std::string& why) {
+void DesiredState::Hide(const HiddenObject& hidden) {
   std::visit(
       [&]<typename T>(const T& o) {
-        Remove<T>(KeyFor(o));
-        Of<T>().hidden.insert_or_assign(KeyFor(o), Hidden<T>{o, why});
+        Of<T>().hidden.insert_or_assign(KeyFor(o), Hidden<T>{o, hidden.why});
       },
-      object);
+      hidden.object);
 }
 
 // --- Whether something can be there. ---
@@ -136,8 +134,7 @@ absl::Status DesiredState::Check(const Edit& edit) const {
 
 template <typename T>
 absl::Status DesiredState::CheckPut(const T& object) const {
-  const auto there = entries<T>().find(KeyFor(object));
-  if (there != entries<T>().end() && there->second.origin == Origin::kFile) {
+  if (IsOfFile<T>(KeyFor(object))) {
     return absl::FailedPreconditionError(absl::StrCat(
         NameFor(object), " comes from the configuration file; it can be changed there only"));
   }
@@ -152,7 +149,14 @@ absl::Status DesiredState::CheckPut(const T& object) const {
 }
 
 template <typename T>
+bool DesiredState::IsOfFile(const Key<T>& key) const {
+  const auto there = entries<T>().find(key);
+  return there != entries<T>().end() && there->second.origin == Origin::kFile;
+}
+
+template <typename T>
 absl::Status DesiredState::CheckDelete(const Key<T>& key) const {
+  if (Of<T>().hidden.contains(key)) return absl::OkStatus();
   const auto there = entries<T>().find(key);
   if (there == entries<T>().end()) return absl::OkStatus();
   if (there->second.origin == Origin::kFile) {
@@ -184,8 +188,7 @@ absl::Status DesiredState::CheckClaims(const std::vector<Claim>& claims,
   absl::flat_hash_map<ClaimId, const Claim*> own;
   for (const Claim& claim : claims) {
     const std::optional<std::string> holder = HolderOf(claim);
-    const bool is_checked_by_ranges =
-        claim.is_range && absl::StartsWith(holder.value_or(""), "node ");
+    const bool is_checked_by_ranges = claim.is_range && ranges_.contains(claim.id.prefix);
     if (holder.has_value() && *holder != name && !is_checked_by_ranges) {
       return TakenError(claim, *holder);
     }
@@ -246,9 +249,13 @@ DesiredState::Made DesiredState::Make(const Edit& edit) {
     Made made;
     if (!key.has_value()) return made;
     if (const auto hidden = Of<T>().hidden.find(*key); hidden != Of<T>().hidden.end()) {
-      made.hidden = std::move(hidden->second.object);
+      HiddenObject& taken = made.hidden.emplace();
+      taken.object = std::move(hidden->second.object);
+      taken.why = std::move(hidden->second.why);
       Of<T>().hidden.erase(hidden);
     }
+    // The file's object of this key stays where the API's, which it hid, goes.
+    if (!edit.object.has_value() && IsOfFile<T>(*key)) return made;
     made.change =
         edit.object.has_value() ? Put(std::get<T>(*edit.object), Origin::kApi) : Remove<T>(*key);
     return made;

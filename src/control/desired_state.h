@@ -51,10 +51,15 @@ class DesiredState {
   // (something else has what it claims), ResourceExhausted (a vhost-user port too many).
   absl::Status Check(const Edit& edit) const;
 
+  // The API's, without the node's knowledge.
+  struct HiddenObject {
+    Object object;
+    std::string why;
+  };
   // What an edit came to.
   struct Made {
-    std::optional<Change> change;  // for the node; none if nothing changes for it
-    std::optional<Object> hidden;  // the API's object that was there without the node's knowledge
+    std::optional<Change> change;        // for the node; none if nothing changes for it
+    std::optional<HiddenObject> hidden;  // what was hidden, and isn't any more
   };
   // REQUIRES: Check(edit) is OK.
   Made Make(const Edit& edit);
@@ -63,8 +68,8 @@ class DesiredState {
   void Undo(const Change& change, Origin origin);
   // An object of the API. If it can't be there, it is hidden.
   void Restore(const Object& object);
-  // The API's object is there, but can't stay.
-  void Hide(const Object& object, const std::string& why);
+  // An object of the API that the node refuses.
+  void Hide(const HiddenObject& hidden);
 
   struct Listed {
     Object object;
@@ -108,6 +113,8 @@ class DesiredState {
 
   template <typename T>
   absl::Status CheckPut(const T& object) const;
+  template <typename T>
+  bool IsOfFile(const Key<T>& key) const;
   template <typename T>
   absl::Status CheckDelete(const Key<T>& key) const;
   absl::Status CheckClaims(const std::vector<Claim>& claims, const std::string& name) const;

@@ -3,6 +3,7 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,8 +19,9 @@ constexpr size_t kMostLogged = 20;
 
 Change Reverse(const Change& change) { return {.before = change.after, .after = change.before}; }
 
-EditResult::Outcome OutcomeOf(const DesiredState::Made& made, bool is_put) {
+EditResult::Outcome OutcomeOf(const DesiredState::Made& made, const Edit& edit) {
   using Outcome = EditResult::Outcome;
+  const bool is_put = edit.object.has_value();
   if (!made.change.has_value())
     return made.hidden.has_value() ? Outcome::kDeleted
            : is_put                ? Outcome::kUnchanged
@@ -36,16 +38,13 @@ Reconciler::Reconciler(const Options& options, const Config& config,
 
 absl::Status Reconciler::Restore(absl::Time now) {
   if (store_ == nullptr) return absl::OkStatus();
-  if (!store_->set_aside().empty()) store_notes_.push_back(store_->set_aside());
-  const absl::StatusOr<std::vector<std::string>> unreadable =
+  absl::StatusOr<std::vector<StateStore::Unreadable>> unreadable =
       store_->Load([&](const Object& object) { state_.Restore(object); });
   if (!unreadable.ok()) return unreadable.status();
-  for (const std::string& what : *unreadable) {
-    store_notes_.push_back(absl::StrCat("kept in the state file, but not understood: ", what));
-  }
-  for (const std::string& note : store_notes_) LOG(WARNING) << note;
+  for (StateStore::Unreadable& row : *unreadable) unreadable_[std::move(row.name)] = row.why;
+  for (const std::string& note : StoreNotes()) LOG(WARNING) << note;
   size_t restored = 0;
-  std::vector<std::pair<Object, std::string>> refused;  // by the node, and why
+  std::vector<DesiredState::HiddenObject> refused;
   const auto restore = [&](const auto& entries) {
     for (const auto& [key, entry] : entries) {
       if (entry.origin != Origin::kApi) continue;
@@ -53,17 +52,29 @@ absl::Status Reconciler::Restore(absl::Time now) {
       if (status.ok()) {
         ++restored;
       } else {
-        refused.emplace_back(entry.object, std::string(status.message()));
+        refused.push_back({entry.object, std::string(status.message())});
       }
     }
   };
   restore(state_.entries<RemoteNodeConfig>());
   restore(state_.entries<RouteConfig>());
   restore(state_.entries<PodConfig>());
-  for (const auto& [object, why] : refused) state_.Hide(object, why);
+  for (const DesiredState::HiddenObject& hidden : refused) {
+    state_.Undo({.before = std::nullopt, .after = hidden.object}, Origin::kApi);
+    state_.Hide(hidden);
+  }
   LogHidden();
   if (restored > 0) LOG(INFO) << restored << " object(s) of the state file are there again";
   return absl::OkStatus();
+}
+
+std::vector<std::string> Reconciler::StoreNotes() const {
+  std::vector<std::string> notes;
+  if (store_ != nullptr && !store_->set_aside().empty()) notes.push_back(store_->set_aside());
+  for (const auto& [name, why] : unreadable_) {
+    notes.push_back(absl::StrCat("kept in the state file, but not understood: ", name, ": ", why));
+  }
+  return notes;
 }
 
 void Reconciler::LogHidden() const {
@@ -80,8 +91,8 @@ std::vector<EditResult> Reconciler::Apply(std::span<const Edit> edits) {
   std::vector<EditResult> results(edits.size());
   std::vector<Step> steps;
   const std::lock_guard lock(mutex_);
-  for (size_t i = 0; i < edits.size(); i += kAtOnce) {
-    MakeSome(edits, i, std::min(i + kAtOnce, edits.size()), &results, &steps);
+  for (size_t i = 0; i < edits.size();) {
+    i = MakeSome(edits, i, std::min(i + kAtOnce, edits.size()), &results, &steps);
   }
   const absl::Status written = Write(edits, steps);
   if (!written.ok()) TakeBack(steps);
@@ -89,52 +100,64 @@ std::vector<EditResult> Reconciler::Apply(std::span<const Edit> edits) {
     EditResult& result = results[step.edit];
     result.status = written;
     if (!written.ok()) continue;
-    result.outcome = OutcomeOf(step.made, edits[step.edit].object.has_value());
-    result.before =
-        std::move(step.made.change.has_value() ? step.made.change->before : step.made.hidden);
+    result.outcome = OutcomeOf(step.made, edits[step.edit]);
+    if (step.made.change.has_value()) {
+      result.before = std::move(step.made.change->before);
+    } else if (step.made.hidden.has_value()) {
+      result.before = std::move(step.made.hidden->object);
+    }
+    unreadable_.erase(NameOf(edits[step.edit].kind, edits[step.edit].key));
   }
   return results;
 }
 
-void Reconciler::MakeSome(std::span<const Edit> edits, size_t begin, size_t end,
-                          std::vector<EditResult>* results, std::vector<Step>* steps) {
+size_t Reconciler::MakeSome(std::span<const Edit> edits, size_t begin, size_t end,
+                            std::vector<EditResult>* results, std::vector<Step>* steps) {
   std::vector<Step> some;
   for (size_t i = begin; i < end; ++i) {
     EditResult& result = (*results)[i];
     result.status = state_.Check(edits[i]);
     if (!result.status.ok()) continue;
     DesiredState::Made made = state_.Make(edits[i]);
-    if (made.change.has_value() || made.hidden.has_value()) {
+    if (made.change.has_value() || made.hidden.has_value() || IsUnreadable(edits[i])) {
       some.push_back({.edit = i, .made = std::move(made)});
     } else {
-      result.outcome = OutcomeOf(made, edits[i].object.has_value());
+      result.outcome = OutcomeOf(made, edits[i]);
     }
   }
   std::vector<const Change*> changes;
   for (const Step& step : some) {
     changes.push_back(step.made.change.has_value() ? &*step.made.change : nullptr);
   }
-  const std::vector<absl::Status> statuses = MakeOnNode(changes);
-  for (size_t k = some.size(); k-- > 0;) {  // the last first: it may build on those before it
-    if (statuses[k].ok()) continue;
-    UndoInState(some[k].made);
-    (*results)[some[k].edit].status = statuses[k];
+  const Progress progress = MakeOnNode(changes);
+  // What came after the refused one was checked as if it were there: it is looked at again.
+  for (size_t k = some.size(); k-- > progress.made;) UndoInState(some[k].made);
+  if (progress.made < some.size()) {
+    end = some[progress.made].edit + 1;
+    (*results)[end - 1].status = progress.refusal;
+    some.resize(progress.made);
   }
-  for (size_t k = 0; k < some.size(); ++k) {
-    if (statuses[k].ok()) steps->push_back(std::move(some[k]));
-  }
+  std::move(some.begin(), some.end(), std::back_inserter(*steps));
+  return end;
 }
 
-std::vector<absl::Status> Reconciler::MakeOnNode(std::span<const Change* const> changes) {
-  std::vector<absl::Status> statuses(changes.size(), absl::UnavailableError("podwarp is stopping"));
-  if (changes.empty()) return statuses;
-  loop_.Call([&] {
+bool Reconciler::IsUnreadable(const Edit& edit) const {
+  return !unreadable_.empty() && unreadable_.contains(NameOf(edit.kind, edit.key));
+}
+
+Reconciler::Progress Reconciler::MakeOnNode(std::span<const Change* const> changes) {
+  if (changes.empty()) return {};
+  Progress progress;
+  const bool runs = loop_.Call([&] {
     const absl::Time now = ControlLoop::Now();
-    for (size_t i = 0; i < changes.size(); ++i) {
-      statuses[i] = changes[i] == nullptr ? absl::OkStatus() : node_.Apply(*changes[i], now);
+    for (; progress.made < changes.size(); ++progress.made) {
+      const Change* const change = changes[progress.made];
+      if (change != nullptr) progress.refusal = node_.Apply(*change, now);
+      if (!progress.refusal.ok()) return;
     }
   });
-  return statuses;
+  if (!runs) progress.refusal = absl::UnavailableError("podwarp is stopping");
+  return progress;
 }
 
 absl::Status Reconciler::Write(std::span<const Edit> edits, const std::vector<Step>& steps) {
@@ -151,7 +174,7 @@ void Reconciler::TakeBack(const std::vector<Step>& steps) {
     if (!made.change.has_value()) continue;
     const Change reverse = Reverse(*made.change);
     const Change* const only[] = {&reverse};
-    const absl::Status status = MakeOnNode(only)[0];
+    const absl::Status status = MakeOnNode(only).refusal;
     LOG_IF(ERROR, !status.ok()) << Describe(*made.change)
                                 << " could not be taken back: " << status.message();
   }
@@ -159,10 +182,11 @@ void Reconciler::TakeBack(const std::vector<Step>& steps) {
 
 void Reconciler::UndoInState(const DesiredState::Made& made) {
   if (made.change.has_value()) state_.Undo(*made.change, Origin::kApi);
-  if (made.hidden.has_value()) state_.Restore(*made.hidden);
+  if (made.hidden.has_value()) state_.Hide(*made.hidden);
 }
 
 absl::StatusOr<Reconciler::Reloaded> Reconciler::Reload() {
+  const std::lock_guard reload_lock(reload_mutex_);
   const absl::StatusOr<Config> read = LoadConfig(options_.config, options_.overrides);
   const std::lock_guard lock(mutex_);
   absl::Status status = read.status();
@@ -179,22 +203,14 @@ absl::StatusOr<Reconciler::Reloaded> Reconciler::Reload() {
     loop_.Call([&] { node_.SetHairpinMode(read->hairpin_mode); });
   }
   Reloaded reloaded{.changes = changes.size(), .failed = {}};
-  for (size_t i = 0; i < changes.size(); i += kAtOnce) {
+  for (size_t i = 0; i < changes.size();) {
     std::vector<const Change*> some;
     for (size_t k = i; k < std::min(i + kAtOnce, changes.size()); ++k) some.push_back(&changes[k]);
-    const std::vector<absl::Status> statuses = MakeOnNode(some);
-    for (size_t k = 0; k < some.size(); ++k) {
-      VLOG(1) << "reload: " << Describe(*some[k]);
-      if (statuses[k].ok()) continue;
-      const std::optional<DesiredState::Listed> old =
-          some[k]->before.has_value()
-              ? before.Find(KindOf(*some[k]->before), KeyOf(*some[k]->before))
-              : std::nullopt;
-      state_.Undo(*some[k], old.has_value() ? old->origin : Origin::kFile);
-      reloaded.failed.push_back(
-          absl::StrCat(Describe(*some[k]), ": ", std::string(statuses[k].message())));
-      LOG(ERROR) << "reload: " << reloaded.failed.back();
-    }
+    const Progress progress = MakeOnNode(some);
+    i += progress.made;
+    if (progress.refusal.ok()) continue;
+    TakeRefusalOfReload(changes[i], progress.refusal, before, &reloaded);
+    ++i;
   }
   LogHidden();
   LOG(INFO) << "reload: " << reloaded.changes << " object(s) changed"
@@ -202,6 +218,21 @@ absl::StatusOr<Reconciler::Reloaded> Reconciler::Reload() {
                     ? ""
                     : absl::StrCat(", ", reloaded.failed.size(), " of them in vain"));
   return reloaded;
+}
+
+// What was there before is there still; an object of the API that was to come is hidden.
+void Reconciler::TakeRefusalOfReload(const Change& change, const absl::Status& refusal,
+                                     const DesiredState& before, Reloaded* reloaded) {
+  const std::string why(refusal.message());
+  const auto origin_in = [](const DesiredState& state, const std::optional<Object>& object) {
+    if (!object.has_value()) return Origin::kFile;
+    return state.Find(KindOf(*object), KeyOf(*object)).value().origin;
+  };
+  const Origin coming = origin_in(state_, change.after);
+  state_.Undo(change, origin_in(before, change.before));
+  if (coming == Origin::kApi) state_.Hide({*change.after, why});
+  reloaded->failed.push_back(absl::StrCat(Describe(change), ": ", why));
+  LOG(ERROR) << "reload: " << reloaded->failed.back();
 }
 
 }  // namespace podwarp

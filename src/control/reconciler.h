@@ -2,12 +2,14 @@
 // or by a reload of the configuration file.
 //
 // A change is checked, made by the node, written to the disk, and then answered, in this order: who
-// has an answer has a change that forwards frames and survives a SIGKILL. One that the node or the
-// disk refuses leaves nothing behind.
+// has an answer has a change that forwards frames and survives a SIGKILL. One that the node refuses
+// leaves nothing behind. One that the disk refuses is taken back: a container whose pod was to go
+// has its address again, on a new interface.
 //
 // Thread rule: any thread but the control thread, which makes the changes; they take turns.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -56,8 +58,8 @@ class Reconciler {
     return read(state_);
   }
 
-  // What was found wrong with the store at the start: sentences. Empty if nothing was.
-  const std::vector<std::string>& store_notes() const { return store_notes_; }
+  // What is wrong with the store: sentences. Empty if nothing is. To be called by a `read`.
+  std::vector<std::string> StoreNotes() const;
 
  private:
   // What one edit came to.
@@ -65,24 +67,36 @@ class Reconciler {
     size_t edit;
     DesiredState::Made made;
   };
-  void MakeSome(std::span<const Edit> edits, size_t begin, size_t end,
-                std::vector<EditResult>* results, std::vector<Step>* steps);
+  // Makes the edits from `begin` on, up to `end` or the first that the node refuses. Returns where
+  // to go on.
+  size_t MakeSome(std::span<const Edit> edits, size_t begin, size_t end,
+                  std::vector<EditResult>* results, std::vector<Step>* steps);
   absl::Status Write(std::span<const Edit> edits, const std::vector<Step>& steps);
   // Takes steps back that the node has made.
   void TakeBack(const std::vector<Step>& steps);
   void UndoInState(const DesiredState::Made& made);
   void LogHidden() const;
-  // Has the node make the changes, and gives a status for each.
-  std::vector<absl::Status> MakeOnNode(std::span<const Change* const> changes);
+  // Has the node make the changes, up to the first that it refuses; a null is none.
+  struct Progress {
+    size_t made = 0;
+    absl::Status refusal;  // of the next one; OK if all were made
+  };
+  Progress MakeOnNode(std::span<const Change* const> changes);
+  void TakeRefusalOfReload(const Change& change, const absl::Status& refusal,
+                           const DesiredState& before, Reloaded* reloaded);
+  // What the store has of this edit's object, and nobody understands, ends with it.
+  bool IsUnreadable(const Edit& edit) const;
 
   const Options options_;
   const std::unique_ptr<StateStore> store_;
   Node& node_;
   ControlLoop& loop_;
-  std::vector<std::string> store_notes_;
 
+  std::mutex reload_mutex_;  // before mutex_: the file read last is the one followed
   mutable std::mutex mutex_;
-  DesiredState state_;  // under mutex_, as are writes to the store
+  DesiredState state_;  // under mutex_, as are writes to the store, and
+  // what is in the store, but can't be read: "pod default/web-1", and why.
+  std::map<std::string, std::string> unreadable_;
 };
 
 }  // namespace podwarp

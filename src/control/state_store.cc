@@ -78,12 +78,12 @@ absl::Status StateStore::WriteAll(std::span<const Edit> edits) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> StateStore::Load(
+absl::StatusOr<std::vector<StateStore::Unreadable>> StateStore::Load(
     absl::FunctionRef<void(const Object&)> take) {
   absl::StatusOr<SqlStatement> rows = SqlStatement::Prepare(
       database_.get(), "SELECT kind, key, body FROM objects ORDER BY kind, key");
   if (!rows.ok()) return rows.status();
-  std::vector<std::string> unreadable;
+  std::vector<Unreadable> unreadable;
   while (true) {
     const absl::StatusOr<bool> row = rows->Step();
     if (!row.ok()) return row.status();
@@ -95,7 +95,7 @@ absl::StatusOr<std::vector<std::string>> StateStore::Load(
     } else {
       const std::string why(object.status().message());
       unreadable.push_back(
-          absl::StrCat(kind, " ", key, ": ", absl::StrReplaceAll(why, {{"\n", "; "}})));
+          {absl::StrCat(kind, " ", key), absl::StrReplaceAll(why, {{"\n", "; "}})});
     }
   }
 }

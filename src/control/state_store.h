@@ -37,10 +37,13 @@ class StateStore {
   // that JSON can't say), others: what the system said.
   absl::Status Write(std::span<const Edit> edits);
 
-  // `take` is called with each object, by kind, then by key: there may be a million. Gives what
-  // this podwarp can't read: "pod default/web-1: why". It stays in the file until it is written
-  // anew or deleted.
-  absl::StatusOr<std::vector<std::string>> Load(absl::FunctionRef<void(const Object&)> take);
+  // What this podwarp can't read. It stays in the file until it is written anew or deleted.
+  struct Unreadable {
+    std::string name;  // "pod default/web-1"
+    std::string why;
+  };
+  // `take` is called with each object, by kind, then by key: there may be a million.
+  absl::StatusOr<std::vector<Unreadable>> Load(absl::FunctionRef<void(const Object&)> take);
 
  private:
   StateStore(std::string path, SqliteHandle database, SqlStatement put, SqlStatement remove)

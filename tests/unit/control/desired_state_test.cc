@@ -256,7 +256,8 @@ TEST_F(DesiredStateTest, AHiddenObjectCanBeChangedAndTakenAway) {
   PodConfig moved = db_;
   moved.addresses = {"10.244.1.12"_ip};
   const DesiredState::Made made = Make(Put(moved));
-  EXPECT_EQ(made.hidden, Object(db_));
+  ASSERT_TRUE(made.hidden.has_value());
+  EXPECT_EQ(made.hidden->object, Object(db_));
   EXPECT_EQ(made.change, (Change{.before = std::nullopt, .after = moved}));
   EXPECT_EQ(state_.hidden(), 0u);
 }

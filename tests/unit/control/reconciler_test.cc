@@ -17,6 +17,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::SizeIs;
 
 using Outcome = EditResult::Outcome;
@@ -217,6 +218,85 @@ TEST_F(ReconcilerTest, WhatTheNodeHasNoPlaceForAtAStartIsKept) {
   adjacencies_ = 256;
   Restart();
   EXPECT_EQ(hidden(), 0u);
+}
+
+TEST_F(ReconcilerTest, WhatTheNodeRefusesAgainStaysHidden) {
+  for (const EditResult& result : reconciler_->Apply(PutNodes(100))) {
+    ASSERT_TRUE(result.status.ok());
+  }
+  adjacencies_ = 64;
+  Restart();
+  const std::vector<std::string> hidden =
+      reconciler_->WithState([](const DesiredState& state) { return state.ListHidden(1000); });
+  ASSERT_FALSE(hidden.empty());
+  const std::string key = hidden[0].substr(5, hidden[0].find(':') - 5);  // of "node KEY: why"
+  const auto is_hidden = [&] {
+    return reconciler_->WithState([&](const DesiredState& state) {
+      return !state.Find(ObjectKind::kNode, key).value().why_hidden.empty();
+    });
+  };
+  const auto edits = PutNodes(100);
+  const auto edit =
+      std::find_if(edits.begin(), edits.end(), [&](const Edit& each) { return each.key == key; });
+  EXPECT_TRUE(absl::IsResourceExhausted(Apply(*edit).status));
+  EXPECT_TRUE(is_hidden());
+  // A reload tries it again.
+  EXPECT_THAT(Reload(config_)->failed, SizeIs(hidden.size()));
+  EXPECT_TRUE(is_hidden());
+  EXPECT_EQ(Apply(Delete(ObjectKind::kNode, key)).outcome, Outcome::kDeleted);
+}
+
+TEST_F(ReconcilerTest, WhatFollowsARefusedEditIsLookedAtAgain) {
+  const std::vector<Edit> nodes = PutNodes(300);
+  const std::vector<EditResult> full = reconciler_->Apply(nodes);
+  const size_t refused = static_cast<size_t>(
+      std::find_if(full.begin(), full.end(), [](const EditResult& r) { return !r.status.ok(); }) -
+      full.begin());
+  ASSERT_LT(refused, nodes.size());
+  // In one batch: a node without a place, a route to it, and the same route to one that is there.
+  const Ipv4Prefix prefix = route_.prefix;
+  const std::vector<Edit> edits = {nodes[refused],
+                                   Put(RouteConfig{.prefix = prefix, .node = nodes[refused].key}),
+                                   Put(RouteConfig{.prefix = prefix, .node = "node-b"})};
+  const std::vector<EditResult> results = reconciler_->Apply(edits);
+  EXPECT_TRUE(absl::IsResourceExhausted(results[0].status)) << results[0].status;
+  EXPECT_THAT(std::string(results[1].status.message()), HasSubstr("no node is called"));
+  EXPECT_TRUE(results[2].status.ok()) << results[2].status;
+  EXPECT_EQ(OwnerOf(prefix.network()), "node node-b");
+  EXPECT_EQ(Apply(Delete(ObjectKind::kRoute, prefix.ToString())).outcome, Outcome::kDeleted);
+  EXPECT_EQ(OwnerOf(prefix.network()), "ranges");
+}
+
+TEST_F(ReconcilerTest, WhatNobodyUnderstandsCanBeDeleted) {
+  End();
+  {
+    absl::StatusOr<SqliteHandle> database = OpenSqlite(folder_ / "state.db");
+    ASSERT_TRUE(database.ok());
+    ASSERT_TRUE(
+        RunSql(database->get(), "INSERT INTO objects VALUES ('pod', 'default/x', '{')").ok());
+  }
+  const auto notes = [&] {
+    return reconciler_->WithState([&](const DesiredState&) { return reconciler_->StoreNotes(); });
+  };
+  Begin();
+  EXPECT_THAT(notes(), ElementsAre(HasSubstr("pod default/x: is not JSON")));
+  Apply(Delete(ObjectKind::kPod, "default/x"));
+  EXPECT_THAT(notes(), IsEmpty());
+  End();
+  Begin();
+  EXPECT_THAT(notes(), IsEmpty());
+}
+
+TEST_F(ReconcilerTest, WhatTheFileHidesCanBeDeleted) {
+  ASSERT_TRUE(Apply(Put(api_)).status.ok());
+  Config next = config_;
+  next.pods.push_back(api_);
+  ASSERT_TRUE(Reload(next).ok());
+  EXPECT_EQ(Apply(Delete(ObjectKind::kPod, "default/api")).outcome, Outcome::kDeleted);
+  EXPECT_EQ(OwnerOf("10.244.1.12"_ip), "pod default/api");
+  EXPECT_TRUE(absl::IsFailedPrecondition(Apply(Delete(ObjectKind::kPod, "default/api")).status));
+  ASSERT_TRUE(Reload(config_).ok());
+  EXPECT_EQ(OwnerOf("10.244.1.12"_ip), "ranges");
 }
 
 TEST_F(ReconcilerTest, NothingIsChangedOnceItStops) {

@@ -43,10 +43,12 @@ struct Loaded {
 
 absl::StatusOr<Loaded> Load(StateStore* store) {
   Loaded loaded;
-  absl::StatusOr<std::vector<std::string>> unreadable =
+  const absl::StatusOr<std::vector<StateStore::Unreadable>> unreadable =
       store->Load([&](const Object& object) { loaded.objects.push_back(object); });
   if (!unreadable.ok()) return unreadable.status();
-  loaded.unreadable = *std::move(unreadable);
+  for (const StateStore::Unreadable& row : *unreadable) {
+    loaded.unreadable.push_back(row.name + ": " + row.why);
+  }
   return loaded;
 }
 
