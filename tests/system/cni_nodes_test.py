@@ -254,6 +254,28 @@ class OnePod(CniCase):
         neighbors = container.namespace.ip("neighbor", "show", "dev", "eth0")
         self.assertNotIn(self.far.address, neighbors)
 
+    def test_a_new_sandbox_of_the_same_pod(self) -> None:
+        """As Kubernetes makes one after a fault; the old one's DEL comes when it likes."""
+        old, new = self.container("old-sandbox"), self.container("new-sandbox")
+        names = "K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web"
+        cni = self.networks["node-a"]
+
+        def call(command: str, container: Container) -> Answer:
+            netns = container.namespace.path
+            answer = cni.call(command, container.name, netns, arguments=names)
+            self.assertTrue(answer.ok, answer)
+            return answer
+
+        call("ADD", old)
+        new.address = call("ADD", new).printed["ips"][0]["address"].partition("/")[0]
+        self.assert_answered(self.far.ping(new.address))
+        self.assertFalse(old.has_interface)
+        for _ in range(2):
+            call("DEL", old)
+            self.assert_answered(self.far.ping(new.address))
+        call("DEL", new)
+        self.assertEqual(self.left(self.a), ([], []))
+
     def test_two_interfaces(self) -> None:
         container = self.container("double")
         cni = self.networks["node-a"]
