@@ -257,7 +257,7 @@ class OnePod(CniCase):
     def test_a_new_sandbox_of_the_same_pod(self) -> None:
         """As Kubernetes makes one after a fault; the old one's DEL comes when it likes."""
         old, new = self.container("old-sandbox"), self.container("new-sandbox")
-        names = "K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web"
+        names = "IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web"
         cni = self.networks["node-a"]
 
         def call(command: str, container: Container) -> Answer:

@@ -44,7 +44,9 @@ class CniError : public std::exception {
   const char* what() const noexcept override { return details_.c_str(); }
 
   // One more sentence, of what went wrong after it.
-  void AddDetail(const std::string& sentence) { details_ += "; " + sentence; }
+  void AddDetail(const std::string& sentence) {
+    details_ += (details_.empty() ? "" : "; ") + sentence;
+  }
 
  private:
   int code_;
