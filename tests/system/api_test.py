@@ -8,8 +8,7 @@ import stat
 import time
 
 from testbed.api import Refused
-from testbed.bed import Node, Pod, TestBed
-from testbed.case import BedTest
+from testbed.case import LatePodTest
 from testbed.command import wait_for
 from testbed.config import Config, pod_config, to_yaml
 from testbed.tcp import arrives_unharmed, connect
@@ -18,16 +17,7 @@ README = pathlib.Path(__file__).resolve().parent.parent.parent / "README.md"
 OTHER_ADDRESS = 99  # of a pod's number
 
 
-class ApiTest(BedTest):
-    late: Pod
-
-    @classmethod
-    def edit(cls, bed: TestBed, node: Node) -> None:
-        """a's second pod is there, but podwarp isn't told of it."""
-        if node.addresses.letter == "a":
-            node.config["pods"] = node.config["pods"][:1]
-            node.pods, cls.late = node.pods[:1], node.pods[1]
-
+class ApiTest(LatePodTest):
     def setUp(self) -> None:
         self.pod, self.peer = self.a.pods[0], self.b.pods[0]
         self.api = self.a.api

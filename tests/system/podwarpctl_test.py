@@ -6,24 +6,14 @@ import re
 import subprocess
 from typing import Any
 
-from testbed.bed import Node, Pod, TestBed
-from testbed.case import BedTest, binary
+from testbed.case import LatePodTest, binary
 from testbed.command import wait_for
 from testbed.config import WIRE, to_yaml
 
 MANY = 20_000
 
 
-class Podwarpctl(BedTest):
-    late: Pod
-
-    @classmethod
-    def edit(cls, bed: TestBed, node: Node) -> None:
-        """a's second pod is there, but podwarp isn't told of it."""
-        if node.addresses.letter == "a":
-            node.config["pods"] = node.config["pods"][:1]
-            node.pods, cls.late = node.pods[:1], node.pods[1]
-
+class Podwarpctl(LatePodTest):
     def setUp(self) -> None:
         self.pod, self.peer = self.a.pods[0], self.b.pods[0]
 

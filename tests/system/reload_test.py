@@ -3,8 +3,7 @@
 import copy
 import signal
 
-from testbed.bed import Node, Pod, TestBed
-from testbed.case import BedTest
+from testbed.case import LatePodTest
 from testbed.command import wait_for
 from testbed.config import Config, pod_config, to_yaml
 from testbed.tcp import arrives_unharmed, connect
@@ -12,16 +11,7 @@ from testbed.tcp import arrives_unharmed, connect
 OTHER_ADDRESS = 99  # of a pod's number
 
 
-class Reload(BedTest):
-    @classmethod
-    def edit(cls, bed: TestBed, node: Node) -> None:
-        """a's second pod is there, but podwarp isn't told of it yet."""
-        if node.addresses.letter == "a":
-            node.config["pods"] = node.config["pods"][:1]
-            node.pods, cls.late = node.pods[:1], node.pods[1]
-
-    late: Pod
-
+class Reload(LatePodTest):
     def setUp(self) -> None:
         self.config: Config = copy.deepcopy(self.a.config)
         self.pod, self.peer = self.a.pods[0], self.b.pods[0]

@@ -3,7 +3,7 @@
 import unittest
 from typing import ClassVar
 
-from .bed import DEFAULT_PODS, Node, TestBed
+from .bed import DEFAULT_PODS, Node, Pod, TestBed
 from .ping import Ping
 
 _binary = ""
@@ -53,3 +53,15 @@ class BedTest(unittest.TestCase):
     def assert_unanswered(self, ping: Ping) -> None:
         self.assertEqual(ping.received, 0, ping.output)
         self.assertGreater(ping.sent, 0, ping.output)
+
+
+class LatePodTest(BedTest):
+    """a's second pod, `late`, is there, but podwarp isn't told of it yet."""
+
+    late: ClassVar[Pod]
+
+    @classmethod
+    def edit(cls, bed: TestBed, node: Node) -> None:
+        if node.addresses.letter == "a":
+            node.config["pods"] = node.config["pods"][:1]
+            node.pods, cls.late = node.pods[:1], node.pods[1]
