@@ -42,10 +42,12 @@ class Row:
 
     @property
     def details(self) -> dict[str, float]:
-        """Medians of what the samples say beside their value."""
+        """Medians of what the samples say beside their value; of the worst, the worst."""
         names = {name for sample in self.samples for name in sample.details}
         return {
-            name: statistics.median(s.details[name] for s in self.samples if name in s.details)
+            name: (max if name.startswith("max_") else statistics.median)(
+                s.details[name] for s in self.samples if name in s.details
+            )
             for name in sorted(names)
         }
 
