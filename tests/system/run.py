@@ -28,13 +28,16 @@ LOG_LINES = 40
 
 
 class Result(unittest.TestResult):
-    """A line for each case, and beside a failure what the podwarps wrote."""
+    """A line for each case on stdout, and all about failures on stderr, of which meson shows the end:
+    so what the podwarps wrote comes at once, and what failed when all is over.
+    """
 
     number = 0
 
     def __init__(self) -> None:
         super().__init__()
         self._failed_in_parts: set[str] = set()
+        self._reasons: list[str] = []
 
     def addSuccess(self, test: unittest.TestCase) -> None:
         self._tell("ok", test)
@@ -50,6 +53,9 @@ class Result(unittest.TestResult):
     def addError(self, test: unittest.TestCase, err: object) -> None:
         super().addError(test, err)  # type: ignore[arg-type]
         self._tell_failure(test, self.errors[-1][1])
+        if issubclass(err[0], SystemExit):  # type: ignore[index]
+            self.stop()  # by a signal, and SIGKILL may follow
+            self.tell_reasons()
 
     def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: object) -> None:
         """A case counts once, however many of its parts fail."""
@@ -57,7 +63,7 @@ class Result(unittest.TestResult):
         if err is not None:
             is_failure = issubclass(err[0], test.failureException)  # type: ignore[index]
             words = (self.failures if is_failure else self.errors)[-1][1]
-            self._explain(f"{subtest.id()}\n{words}")
+            self._explain(subtest, words)
             self._failed_in_parts.add(test.id())
 
     def stopTest(self, test: unittest.TestCase) -> None:
@@ -68,14 +74,20 @@ class Result(unittest.TestResult):
     def _tell_failure(self, test: unittest.TestCase, words: str) -> None:
         self._failed_in_parts.discard(test.id())
         self._tell("not ok", test)
-        self._explain(words)
+        self._explain(test, words)
 
-    def _explain(self, words: str) -> None:
+    def _explain(self, test: unittest.TestCase, words: str) -> None:
+        self._reasons.append(f"{test.id()}\n{words}")
         for bed in live_beds:
             for name, log in bed.logs().items():
                 last = "\n".join(log.splitlines()[-LOG_LINES:])
-                words += f"\n{name} wrote:\n{last}"
-        print("\n".join(f"# {line}" for line in words.splitlines()), flush=True)
+                print(f"{test.id()}: {name} wrote:\n{last}", file=sys.stderr, flush=True)
+
+    def tell_reasons(self) -> None:
+        """What failed, as far as it wasn't told yet."""
+        for reason in self._reasons:
+            print(reason, file=sys.stderr, flush=True)
+        self._reasons.clear()
 
     def _tell(self, verdict: str, test: unittest.TestCase, remark: str = "") -> None:
         self.number += 1
@@ -102,7 +114,10 @@ def main() -> int:
     suite = unittest.defaultTestLoader.loadTestsFromNames(names)
     print(f"1..{suite.countTestCases()}", flush=True)
     result = Result()
-    suite.run(result)
+    try:
+        suite.run(result)
+    finally:
+        result.tell_reasons()
     return 0 if result.wasSuccessful() else 1
 
 
