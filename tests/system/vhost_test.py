@@ -106,8 +106,8 @@ class Traffic(BedTest):
 
     def check_flood(self, here: Node, there: Node, pod: VhostPod) -> None:
         before = pods(there)[pod.name]
-        for size, count in (("56", 500), ("1472", 200)):
-            self.assert_answered(here.pods[0].flood(pod.address, "-s", size, count=count))
+        for size, count in ((56, 500), (1472, 200)):
+            self.assert_answered(here.pods[0].flood(pod.address, count, size))
         after = pods(there)[pod.name]
         for counter in ("received_frames", "transmitted_frames"):
             self.assertEqual(after[counter] - before[counter], 700, counter)

@@ -9,8 +9,9 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 
 from .api import Api
-from .command import wait_for
+from .command import PATIENCE_SECONDS, wait_for
 from .config import WIRE, Config, NodeAddresses, node_config, pod_config, to_yaml
+from .flood import flood
 from .namespace import Namespace, join
 from .ping import Ping, ping
 from .process import Podwarp, remove_leftovers
@@ -33,15 +34,15 @@ class Pod:
     def mac(self) -> str:
         return self.namespace.run("cat", "/sys/class/net/eth0/address").stdout.strip()
 
-    def run(self, *command: str, check: bool = True, timeout: float = 30) -> str:
+    def run(self, *command: str, check: bool = True, timeout: float = PATIENCE_SECONDS) -> str:
         return self.namespace.run(*command, check=check, timeout=timeout).stdout
 
     def ping(self, target: str, *options: str, count: int = 1) -> Ping:
         return ping(self.namespace, target, *options, count=count)
 
-    def flood(self, target: str, *options: str, count: int) -> Ping:
+    def flood(self, target: str, count: int, size: int = 56) -> Ping:
         """Pings as fast as answers come: many frames, but few on the way, so that none need be lost."""
-        return self.ping(target, "-f", "-i", "0", "-q", *options, count=count)
+        return flood(self.namespace, target, count, size)
 
     def reaches(self, target: str) -> bool:
         """At once: for those who ask again."""
