@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 from testbed.case import BedTest
@@ -31,6 +32,13 @@ class PeerRestart(BedTest):
         super().setUpClass()
         *cls.victims, cls.steady = (Testpmd(cls.a.namespace, pod) for pod in cls.a.vhost_pods)
         cls.steady.start()
+        cls.wait_until_reached(cls.steady)
+
+    @classmethod
+    def wait_until_reached(cls, peer: Testpmd) -> None:
+        """testpmd may forward a while before podwarp has noticed that it is there."""
+        address = peer.pod.address
+        wait_for(lambda: cls.a.pods[0].reaches(address), f"{peer.pod.name} is reached")
 
     def start_under_load(self, sink: Testpmd, source: Testpmd) -> None:
         """Returns when the sink has got frames from the source, which sends on."""
@@ -52,34 +60,36 @@ class PeerRestart(BedTest):
         return len(os.listdir(f"/proc/{self.a.podwarp.pid}/fd"))
 
     def test_another_port_loses_nothing(self) -> None:
-        pings: list[Ping] = []
         descriptors: list[int] = []
         over = threading.Event()
-        pinging = threading.Thread(target=self.ping_until, args=(over, pings))
-        pinging.start()
-        try:
-            for number in range(ROUNDS):
-                # In turn the one and the other is the sender, and dies second.
-                self.start_under_load(*self.victims[:: 1 if number % 2 else -1])
-                self.kill()
-                descriptors.append(self.descriptors())
-        finally:
-            over.set()
-            pinging.join()
-        self.assertGreaterEqual(len(pings), 2, "pinged before the first and after the last")
+        with ThreadPoolExecutor(1) as pool:
+            pinging = pool.submit(self.ping_until, over)
+            try:
+                for number in range(ROUNDS):
+                    # In turn the one and the other is the sender, and dies second.
+                    self.start_under_load(*self.victims[:: 1 if number % 2 else -1])
+                    self.kill()
+                    descriptors.append(self.descriptors())
+            finally:
+                over.set()
+        pings = pinging.result()
         for ping in pings:
             self.assert_answered(ping)
+        self.assertGreaterEqual(len(pings), 2, "pinged before the first and after the last")
         print(f"# {sum(ping.sent for ping in pings)} pings meanwhile", flush=True)
         self.assertLess(descriptors[-1] - descriptors[0], ROUNDS, descriptors)
         for victim in self.victims:
             victim.start()
+            self.wait_until_reached(victim)
             self.assert_answered(self.a.pods[0].flood(victim.pod.address, count=200))
             victim.kill()
 
-    def ping_until(self, over: threading.Event, pings: list[Ping]) -> None:
-        """Each run waits for its last answer, so that what is missing is lost."""
-        while not over.is_set():
+    def ping_until(self, over: threading.Event) -> list[Ping]:
+        """Until then, or until one is lost: that needn't be found out over and over."""
+        pings: list[Ping] = []
+        while not over.is_set() and all(ping.ok for ping in pings[-1:]):
             pings.append(self.a.pods[0].flood(self.steady.pod.address, count=500))
+        return pings
 
 
 class PodwarpRestart(BedTest):

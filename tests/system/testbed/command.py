@@ -7,12 +7,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+# Only what hangs takes so long: what is merely slow, on however busy a machine, must not fail.
+PATIENCE_SECONDS = 60
+
 
 class CommandFailed(Exception):
     """A program ended with a status other than 0; says what it was and what it wrote."""
 
 
-def run(*command: str, check: bool = True, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str, check: bool = True, timeout: float = PATIENCE_SECONDS
+) -> subprocess.CompletedProcess[str]:
     """Runs a program to its end. Its output is in .stdout, errors among it."""
     try:
         result = subprocess.run(
@@ -33,7 +38,7 @@ def run(*command: str, check: bool = True, timeout: float = 30) -> subprocess.Co
     return result
 
 
-def wait_for(condition: Callable[[], T | None], what: str, timeout: float = 10) -> T:
+def wait_for(condition: Callable[[], T | None], what: str, timeout: float = PATIENCE_SECONDS) -> T:
     """Asks until the answer is true, and returns it. Raises TimeoutError(what)."""
     end = time.monotonic() + timeout
     while not (answer := condition()):

@@ -6,7 +6,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 
-from .command import wait_for
+from .command import PATIENCE_SECONDS, wait_for
 
 
 class Console:
@@ -59,7 +59,9 @@ class Console:
             log.seek(since)
             return log.read().decode(errors="replace")
 
-    def wait_for(self, pattern: str, since: int = 0, timeout: float = 20) -> re.Match[str]:
+    def wait_for(
+        self, pattern: str, since: int = 0, timeout: float = PATIENCE_SECONDS
+    ) -> re.Match[str]:
         """Waits until the output since that place has the pattern (of whole lines: ^ and $)."""
 
         def search() -> re.Match[str] | None:

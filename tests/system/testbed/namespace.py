@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 
-from .command import run, wait_for
+from .command import PATIENCE_SECONDS, run, wait_for
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -32,7 +32,7 @@ class Namespace:
         return ["ip", "netns", "exec", self.name, *command]
 
     def run(
-        self, *command: str, check: bool = True, timeout: float = 30
+        self, *command: str, check: bool = True, timeout: float = PATIENCE_SECONDS
     ) -> subprocess.CompletedProcess[str]:
         return run(*self.command(*command), check=check, timeout=timeout)
 

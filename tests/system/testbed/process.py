@@ -6,7 +6,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
-from .command import run, wait_for
+from .command import PATIENCE_SECONDS, run, wait_for
 from .namespace import Namespace
 from .telemetry import Telemetry
 
@@ -51,7 +51,7 @@ class Podwarp:
                 start_new_session=True,  # Ctrl-C is for us; we stop it in order
             )
         try:
-            wait_for(self._is_ready, "podwarp is ready", timeout=20)
+            wait_for(self._is_ready, "podwarp is ready")
         except TimeoutError as error:
             raise TimeoutError(f"{error}, but:\n{self.log()}") from None
 
@@ -72,11 +72,11 @@ class Podwarp:
         self.send(how)
         assert self._process is not None
         try:
-            return self._process.wait(timeout=10)
+            return self._process.wait(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired as error:
             self._process.kill()
             self._process.wait()
-            raise TimeoutError(f"podwarp runs on 10 s after {how.name}") from error
+            raise TimeoutError(f"podwarp runs on {PATIENCE_SECONDS} s after {how.name}") from error
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None

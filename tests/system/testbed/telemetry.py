@@ -4,6 +4,8 @@ import json
 import socket
 from typing import Any
 
+from .command import PATIENCE_SECONDS
+
 Entry = dict[str, Any]
 
 
@@ -16,7 +18,7 @@ class Telemetry:
     def ask(self, command: str) -> Any:
         """One command's answer. Raises OSError if nobody is there or nobody knows it."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-            connection.settimeout(5)
+            connection.settimeout(PATIENCE_SECONDS)
             connection.connect(self.path)
             hello = json.loads(connection.recv(1024))
             connection.send(command.encode())
