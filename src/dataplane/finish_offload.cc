@@ -10,10 +10,6 @@
 namespace podwarp {
 namespace {
 
-constexpr uint8_t kTcpFin = 0x01;
-constexpr uint8_t kTcpPsh = 0x08;
-constexpr uint8_t kTcpCwr = 0x80;
-
 // Where the parts of a frame begin and end, checked against its bytes.
 struct Layout {
   uint16_t l3;       // offset of the IP header

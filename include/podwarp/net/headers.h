@@ -94,6 +94,7 @@ enum IpProtocol : uint8_t {
   kIpProtocolIcmp = 1,
   kIpProtocolTcp = 6,
   kIpProtocolUdp = 17,
+  kIpProtocolSctp = 132,
 };
 
 // RFC 792.
@@ -132,6 +133,15 @@ struct UdpHeader {
 };
 static_assert(sizeof(UdpHeader) == 8);
 
+// RFC 9260 3.1. The checksum is a CRC32c of header and chunks, without a pseudo-header.
+struct SctpHeader {
+  Be16 source_port;
+  Be16 destination_port;
+  Be32 verification_tag;
+  Be32 checksum;  // least significant byte first
+};
+static_assert(sizeof(SctpHeader) == 12);
+
 // RFC 9293.
 struct TcpHeader {
   Be16 source_port;
@@ -147,5 +157,14 @@ struct TcpHeader {
   uint16_t header_bytes() const { return static_cast<uint16_t>((data_offset >> 4) * 4); }
 };
 static_assert(sizeof(TcpHeader) == 20);
+
+enum TcpFlag : uint8_t {
+  kTcpFin = 0x01,
+  kTcpSyn = 0x02,
+  kTcpRst = 0x04,
+  kTcpPsh = 0x08,
+  kTcpAck = 0x10,
+  kTcpCwr = 0x80,
+};
 
 }  // namespace podwarp
