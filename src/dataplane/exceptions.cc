@@ -118,6 +118,7 @@ void HandleException(WorkerContext& context, const Burst& exceptions, uint16_t i
       return exception.RefuseWith(DropReason::kUnownedAddress,
                                   {kIcmpUnreachable, kIcmpHostUnreachable});
     case NextHopKind::kLocal:
+    case NextHopKind::kService:  // what TranslateService() had no use for
       return DeliverLocally(exception);
     case NextHopKind::kOnLink:
       context.Tell({.kind = EventKind::kNeighborWanted,

@@ -16,21 +16,12 @@ constexpr uint16_t kErrorBytes = 576;
 constexpr uint16_t kQuotedBytes = kErrorBytes - sizeof(Ipv4Header) - sizeof(IcmpHeader);
 constexpr uint8_t kInternetworkControl = 0xc0;  // RFC 1812 4.3.2.5: precedence 6
 
-bool IsIcmpError(rte_mbuf* frame) {
+bool HasIcmpError(rte_mbuf* frame) {
   const Ipv4Header* ip = Ipv4Of(frame);
   if (ip->protocol != kIpProtocolIcmp) return false;
   const auto* icmp = HeaderAt<IcmpHeader>(frame, kEthernetHeaderBytes + ip->header_bytes());
   if (icmp == nullptr) return true;  // can't be told: rather say nothing
-  switch (icmp->type) {
-    case kIcmpUnreachable:
-    case kIcmpSourceQuench:
-    case kIcmpRedirect:
-    case kIcmpTimeExceeded:
-    case kIcmpParameterProblem:
-      return true;
-    default:
-      return false;
-  }
+  return IsIcmpError(icmp->type);
 }
 
 // Toward pods and the kernel podwarp is the gateway; on the wire it is the node.
@@ -47,11 +38,24 @@ void FinishIpHeader(Ipv4Header* ip) {
 
 }  // namespace
 
+bool IsIcmpError(uint8_t type) {
+  switch (type) {
+    case kIcmpUnreachable:
+    case kIcmpSourceQuench:
+    case kIcmpRedirect:
+    case kIcmpTimeExceeded:
+    case kIcmpParameterProblem:
+      return true;
+    default:
+      return false;
+  }
+}
+
 rte_mbuf* MakeIcmpError(WorkerContext& context, const Ingress& ingress, rte_mbuf* offending,
                         const IcmpError& error) {
   if (ingress.port == nullptr) return nullptr;
   Ipv4Header* bad = Ipv4Of(offending);
-  if ((bad->fragment.host() & kIpv4OffsetMask) != 0 || IsIcmpError(offending)) return nullptr;
+  if ((bad->fragment.host() & kIpv4OffsetMask) != 0 || HasIcmpError(offending)) return nullptr;
   if (!context.icmp_error_limiter.Pass(context.limits.icmp_errors, context.now)) return nullptr;
   rte_mbuf* frame = rte_pktmbuf_alloc(context.pool);
   if (frame == nullptr) return nullptr;

@@ -22,6 +22,9 @@ struct IcmpError {
 rte_mbuf* MakeIcmpError(WorkerContext& context, const Ingress& ingress, rte_mbuf* offending,
                         const IcmpError& error);
 
+// Unreachable, time exceeded, ...: quotes the packet that it is about.
+bool IsIcmpError(uint8_t type);
+
 enum class EchoVerdict { kReply, kNotEcho, kInvalid };
 
 // Turns an ICMP echo request into its reply, in place. Other frames stay as they are.

@@ -1,11 +1,15 @@
 // The whole way of a frame, top to bottom:
 //
 //   receive -> Classify -+-> ARP   AnswerArp: in place, back out of the same port
-//                        +-> IPv4  GuardSource -> Route -> Rewrite -+-> Transmit
-//                                                                   +-> HandleException, then again
+//                        +-> IPv4  GuardSource -> Route -> TranslateService -> Rewrite -+
+//                                                                                       |
+//                                         HandleException, then again <-+---------------+
+//                                                                       +-> Transmit
 //
-// Nearly every frame takes the middle line, as one of a burst. What podwarp makes in answer to an
-// exception (an ICMP error, an echo reply) is routed like any frame of the node's own.
+// Nearly every frame goes straight on, as one of a burst. Routing comes before translation, since a
+// route tells that an address is a service's; what was translated is routed again there. What
+// podwarp makes in answer to a frame (an ICMP error, an echo reply, a TCP reset) takes the same way
+// as a frame of the node's own.
 #include "podwarp/dataplane/pipeline.h"
 
 #include "dataplane/drop.h"
@@ -14,31 +18,30 @@
 namespace podwarp {
 namespace {
 
-void ForwardExceptions(WorkerContext& context, const Burst& exceptions);
-
-void Forward(WorkerContext& context, Burst& burst) {
-  Burst exceptions(burst.ingress);
-  Route(context, burst);
-  Rewrite(context, burst, exceptions);
-  Transmit(context, burst);
-  if (exceptions.count > 0) ForwardExceptions(context, exceptions);
-}
-
 void ForwardAdmitted(WorkerContext& context, Burst& burst) {
   RewriteAdmitted(context, burst);
   Transmit(context, burst);
   burst.count = 0;
 }
 
-void ForwardExceptions(WorkerContext& context, const Burst& exceptions) {
+void ForwardExceptions(WorkerContext& context, const Burst& exceptions, Burst& made) {
   Burst again(exceptions.ingress);
-  Burst made{Ingress{}};
   for (uint16_t i = 0; i < exceptions.count; ++i) {
     HandleException(context, exceptions, i, again, made);
     if (again.count > kBurstFrames - kMaxFragments) ForwardAdmitted(context, again);
   }
   ForwardAdmitted(context, again);
-  // May come back here with exceptions of its own; but nothing is made in answer to those.
+}
+
+void Forward(WorkerContext& context, Burst& burst) {
+  Burst exceptions(burst.ingress);
+  Burst made{Ingress{}};  // at most one for each frame of the burst
+  Route(context, burst);
+  TranslateService(context, burst, made);
+  Rewrite(context, burst, exceptions);
+  Transmit(context, burst);
+  if (exceptions.count > 0) ForwardExceptions(context, exceptions, made);
+  // May have exceptions of its own; but nothing is made in answer to what was made.
   if (made.count > 0) Forward(context, made);
 }
 

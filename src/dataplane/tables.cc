@@ -2,12 +2,14 @@
 
 namespace podwarp {
 
-Tables::Tables(uint32_t workers, uint32_t adjacency_capacity)
+Tables::Tables(uint32_t workers, uint32_t adjacency_capacity, uint32_t connection_capacity)
     : rcu(workers),
       adjacencies(&rcu, adjacency_capacity),
       routes(&rcu),
       ports(&rcu),
       pods(&rcu),
+      services(&rcu),
+      connections(&rcu, connection_capacity, workers),
       settings_(new NodeSettings) {}
 
 Tables::~Tables() {

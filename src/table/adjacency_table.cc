@@ -16,6 +16,8 @@ std::string_view ToString(NextHopKind kind) {
       return "unowned";
     case NextHopKind::kReserved:
       return "reserved";
+    case NextHopKind::kService:
+      return "service";
     case NextHopKind::kLocal:
       return "local";
     case NextHopKind::kOnLink:

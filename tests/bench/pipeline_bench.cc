@@ -21,6 +21,7 @@
 #include "support/eal.h"
 #include "support/mbuf.h"
 #include "support/packet.h"
+#include "support/replay_port.h"
 
 namespace podwarp::test {
 namespace {
@@ -33,22 +34,6 @@ constexpr size_t kHeaderBytes = 64;
 const MacAddress kVirtualMac({2, 0, 0, 0, 0, 1});
 const MacAddress kPodMac({2, 0, 0, 0, 0, 2});
 const Ipv4Address kPodIp(10, 0, 0, 1);
-
-// Hands out the same buffers over and over, and takes them back: neither costs anything.
-class ReplayPort final : public Port {
- public:
-  using Port::Port;
-  std::vector<rte_mbuf*> next;
-
-  uint16_t Receive(uint16_t, rte_mbuf** frames, uint16_t capacity) override {
-    std::memcpy(frames, next.data(), capacity * sizeof(frames[0]));
-    return capacity;
-  }
-  uint16_t Transmit(uint16_t, rte_mbuf**, uint16_t count) override { return count; }
-  PortState State() const override { return {.up = true}; }
-  DeviceStatistics Statistics() const override { return {}; }
-  std::string Driver() const override { return "replay"; }
-};
 
 // A node with an uplink and a pod, and routes to 256 remote nodes over a second uplink.
 struct Scene {

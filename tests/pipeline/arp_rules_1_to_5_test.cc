@@ -65,6 +65,24 @@ TEST_F(ArpConformance, Rule01NobodyBehindThePortNobodyToAnswer) {
   });
 }
 
+TEST_F(ArpConformance, Rule01AServicesAddressIsAnsweredInEachHairpinMode) {
+  node.AddRoute(Ipv4Prefix::Host(kServiceIp), {.kind = NextHopKind::kService});
+  struct Mode {
+    bool promiscuous_arp, allow_hairpin;
+  };
+  for (const Mode& mode : {Mode{true, true}, Mode{false, true}, Mode{false, false}}) {
+    NodeSettings changed = node.settings;
+    changed.promiscuous_arp = mode.promiscuous_arp;
+    changed.allow_hairpin = mode.allow_hairpin;
+    node.Publish(changed);
+    Check({
+        {"asked by a pod", kPodA, AAsks(kServiceIp), AHears(kServiceIp)},
+        {"asked by the node's kernel", kHost, Ask(kHostMac, kHostIp, kServiceIp),
+         Sends(kHost, Reply(kGatewayMac, kServiceIp, kHostMac, kHostIp))},
+    });
+  }
+}
+
 // --- Rule 2: probes (RFC 5227, 2.1.1) ---
 
 TEST_F(ArpConformance, Rule02ProbeForOwnAddressIsLeftUnanswered) {
@@ -110,6 +128,18 @@ TEST_F(ArpConformance, Rule02ProbeForAnothersAddressIsAnswered) {
         {"by the kernel for a pod's", kHost,
          Ethernet(kEveryone, kHostMac) / Arp::Probe(kHostMac, kIpA),
          Sends(kHost, Reply(kGatewayMac, kIpA, kHostMac, kNobody))},
+    });
+  }
+}
+
+TEST_F(ArpConformance, Rule02ProbeForAServicesAddressIsAnswered) {
+  node.AddRoute(Ipv4Prefix::Host(kServiceIp), {.kind = NextHopKind::kService});
+  for (const bool promiscuous : {false, true}) {
+    node.SetPromiscuousArp(promiscuous);
+    Check({
+        {"by a pod", kPodA, AProbes(kServiceIp), AHearsOfProbe(kServiceIp)},
+        {"by the kernel", kHost, Ethernet(kEveryone, kHostMac) / Arp::Probe(kHostMac, kServiceIp),
+         Sends(kHost, Reply(kGatewayMac, kServiceIp, kHostMac, kNobody))},
     });
   }
 }
@@ -184,6 +214,14 @@ TEST_F(ArpConformance, Rule03AnothersAddressIsAConflict) {
        Ethernet(kEveryone, kHostMac) / Arp::Announcement(kHostMac, kUnownedIp),
        Drops(DropReason::kArpSpoofedIp)},
   });
+}
+
+TEST_F(ArpConformance, Rule03AServicesAddressIsNobodyElses) {
+  node.AddRoute(Ipv4Prefix::Host(kServiceIp), {.kind = NextHopKind::kService});
+  Check({{"claimed by a pod", kPodA,
+          Ethernet(kEveryone, kMacA) / Arp::Announcement(kMacA, kServiceIp),
+          Drops(DropReason::kArpConflict)
+              .AndTells(EventKind::kAddressConflict, kPodA, kServiceIp, kMacA)}});
 }
 
 TEST_F(ArpConformance, Rule03AnAllowedPrefixDoesNotMakeAnothersAddressOnesOwn) {

@@ -217,6 +217,23 @@ TEST_F(ArpConformance, Rule11UplinkThatAnnouncesPodsAnswersForThem) {
   });
 }
 
+// A service is at every node: none of them has its address on the wire.
+TEST_F(ArpConformance, Rule11NoUplinkAnswersForAService) {
+  node.AddRoute(Ipv4Prefix::Host(kServiceIp), {.kind = NextHopKind::kService});
+  const Outcome not_announced = Drops(DropReason::kArpNotAnnounced);
+  for (const bool promiscuous : {false, true}) {
+    node.SetPromiscuousArp(promiscuous);
+    Check({
+        {"on a plain uplink", kUplink, Ask(kNodeBMac, kNodeBIp, kServiceIp), not_announced},
+        {"probed there", kUplink,
+         Ethernet(kEveryone, kStrangerMac) / Arp::Probe(kStrangerMac, kServiceIp), not_announced},
+        {"where pods are announced", kTrunk,
+         Tagged(Arp::Request(kNodeCMac, kNodeCIp, kServiceIp), kEveryone, kNodeCMac),
+         not_announced},
+    });
+  }
+}
+
 TEST_F(ArpConformance, Rule11OwnAddressAsSenderOnTheWireIsAConflict) {
   Check({
       {"RFC 5227, 2.4: any ARP frame", kUplink, Ask(kStrangerMac, kUnderlayIp, kRouterIp),

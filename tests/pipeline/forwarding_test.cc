@@ -260,8 +260,7 @@ TEST_F(Forwarding, WithHairpinModeNoneNoFrameGoesBackToItsPod) {
        Sends(kPodB, Arriving(kMacB, kGatewayMac, kIpA, kIpB))},
       {"the gateway still answers pings", kPodA,
        Ethernet(kGatewayMac, kMacA) / Ipv4(kIpA, kGatewayIp) / Icmp::Echo(1, 1),
-       Sends(kPodA, Ethernet(kMacA, kGatewayMac) / Ipv4(kGatewayIp, kIpA) /
-                        Icmp::EchoReply(1, 1))},
+       Sends(kPodA, Ethernet(kMacA, kGatewayMac) / Ipv4(kGatewayIp, kIpA) / Icmp::EchoReply(1, 1))},
   });
 }
 

@@ -255,4 +255,18 @@ class Tcp : public Layer {
   bool partial_ = false;
 };
 
+class Sctp : public Layer {
+ public:
+  Sctp(uint16_t source, uint16_t destination);
+
+  Sctp& Checksum(uint32_t checksum) { return checksum_ = checksum, *this; }
+
+  Bytes Encode(const Surroundings& around) const override;
+  std::optional<uint8_t> ip_protocol() const override { return kIpProtocolSctp; }
+
+ private:
+  SctpHeader header_ = {};
+  std::optional<uint32_t> checksum_;
+};
+
 }  // namespace podwarp::test

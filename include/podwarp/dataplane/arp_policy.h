@@ -13,6 +13,7 @@ inline bool IsClaimed(NextHopKind kind) {
   switch (kind) {
     case NextHopKind::kReserved:
     case NextHopKind::kLocal:
+    case NextHopKind::kService:
     case NextHopKind::kUnresolved:
     case NextHopKind::kPod:
     case NextHopKind::kHost:

@@ -66,6 +66,27 @@ namespace podwarp {
   X(kTtlExpired, "ttl_expired", "time to live used up")                                            \
   X(kMtuExceeded, "mtu_exceeded", "larger than the next hop's MTU and not to be fragmented")       \
   X(kFragmentationFailed, "fragmentation_failed", "could not be cut into fragments")               \
+  /* Services */                                                                                   \
+  X(kTransportTruncated, "transport_truncated",                                                    \
+    "to or from a service, and its TCP, UDP or SCTP header is cut short or not in one piece")      \
+  X(kServiceFragment, "service_fragment",                                                          \
+    "fragment to a service whose first fragment hasn't come or is forgotten")                      \
+  X(kServiceNoBackend, "service_no_backend", "to a service without a ready backend")               \
+  X(kServiceNoPort, "service_no_port", "to a service's address, but to none of its ports")         \
+  X(kServiceFromUplink, "service_from_uplink",                                                     \
+    "to a service's address, from the wire: each node translates for its own pods")                \
+  X(kServiceBackendGone, "service_backend_gone", "of a connection whose backend was removed")      \
+  X(kServiceHairpinOff, "service_hairpin_off",                                                     \
+    "to a service whose backend is the sender itself, and hairpin_mode is none")                   \
+  X(kServiceHairpinAddress, "service_hairpin_address",                                             \
+    "the same, and the node has no address that is not link-local to stand in for the sender's")   \
+  X(kServiceNotConnected, "service_not_connected",                                                 \
+    "to a service: a reset of a TCP connection that podwarp doesn't know")                         \
+  X(kServiceSourcePorts, "service_source_ports",                                                   \
+    "all source ports that were tried toward the backend are in use by the same client")           \
+  X(kConnectionTableFull, "connection_table_full", "no room for another connection to a service")  \
+  X(kSctpChecksum, "sctp_checksum",                                                                \
+    "to or from a service by another port, with a wrong SCTP checksum, or in fragments")           \
   /* For podwarp itself */                                                                         \
   X(kLocalFragment, "local_fragment", "fragment addressed to the gateway")                         \
   X(kLocalIcmpInvalid, "local_icmp_invalid", "ICMP to the gateway, cut short or damaged")          \

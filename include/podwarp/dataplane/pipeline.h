@@ -12,6 +12,7 @@
 #include "podwarp/dataplane/burst.h"
 #include "podwarp/dataplane/drop_reason.h"
 #include "podwarp/dataplane/event.h"
+#include "podwarp/dataplane/fragment_table.h"
 #include "podwarp/dataplane/rate_limiter.h"
 #include "podwarp/dataplane/tables.h"
 #include "podwarp/telemetry/counters.h"
@@ -50,6 +51,7 @@ struct WorkerContext {
   std::vector<PortId> waiting;  // ports that were sent to in this round, each once
   std::vector<RateLimiter> arp_limiters = std::vector<RateLimiter>(kMaxPorts);
   RateLimiter icmp_error_limiter;
+  FragmentTable fragments;
   uint16_t next_ip_identification = 0;
 
   void Tell(const Event& event) {

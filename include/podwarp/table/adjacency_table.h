@@ -33,6 +33,7 @@ enum class NextHopKind : uint8_t {
   kUnowned,     // inside the cluster's ranges, but nobody has the address (yet)
   kReserved,    // nobody's, and nobody may claim it
   kLocal,       // podwarp itself: the gateway address
+  kService,     // a service: no machine has it, its backends are elsewhere
   kOnLink,      // on an uplink's segment, not a node of the cluster, not asked for yet
   kUnresolved,  // on an uplink's segment, asked for; no answer yet
   // From here on an adjacency has a port and MACs.

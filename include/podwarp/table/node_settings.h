@@ -16,6 +16,11 @@ struct NodeSettings {
   bool promiscuous_arp = true;
   // hairpin_mode other than none: a frame may go back out of the pod port that it came in on.
   bool allow_hairpin = true;
+  // The one adjacency of kind kService, to which the routes of all services' addresses lead;
+  // kNoAdjacency while there is none.
+  AdjacencyIndex services = kNoAdjacency;
+  // Who a pod that is its own backend seems to be called by; 0.0.0.0 = nobody can be.
+  Ipv4Address hairpin_address;
   // Where an address outside the cluster leads: for pods to the host port, where the kernel
   // masquerades; for the host port itself to an uplink's router. kNoAdjacency: nowhere.
   AdjacencyIndex external_from_pod = kNoAdjacency;

@@ -42,6 +42,8 @@ struct alignas(64) WorkerCounters {
   Counter consumed;    // ended in podwarp: an ARP reply it waited for, a frame cut into others
   Counter arp_answers;
   Counter icmp_errors;
+  Counter tcp_resets;
+  Counter translated;  // frames to and from services
   Counter events_lost;  // the control thread was too slow for them
 
   Counter rounds;
