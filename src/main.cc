@@ -4,11 +4,13 @@
 // said before -> telemetry, API -> control loop -> stop.
 #include <gflags/gflags.h>
 #include <glog/logging.h>
+#include <rte_cycles.h>
 
 #include <cstdio>
 
 #include "api/node_backend.h"
 #include "api/server.h"
+#include "control/connection_expiry.h"
 #include "control/control_loop.h"
 #include "control/launch.h"
 #include "control/node.h"
@@ -42,15 +44,19 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ServeApi(const Config& config, ApiBac
 }
 
 // Until a signal ends it.
-absl::Status Serve(const Config& config, const Options& options, Reconciler* reconciler, Node* node,
-                   ControlLoop* loop) {
+absl::Status Serve(const Config& config, const Options& options, ConnectionExpiry* expiry,
+                   Reconciler* reconciler, Node* node, ControlLoop* loop) {
   Reloader reloader(reconciler);
   NodeBackend backend(options.config, reconciler, node, loop);
   const absl::StatusOr<std::unique_ptr<ApiServer>> api = ServeApi(config, &backend);
   if (!api.ok()) return api.status();
   LOG(INFO) << "node " << config.node_name << " forwards with " << node->workers().size()
             << " worker(s), virtual MAC " << config.virtual_mac.ToString();
-  loop->Run([&](absl::Time now) { node->Tick(now); }, [&] { reloader.Ask(); });
+  const auto tick = [&](absl::Time now) {
+    node->Tick(now);
+    expiry->Tick(rte_rdtsc());
+  };
+  loop->Run(tick, [&] { reloader.Ask(); });
   return absl::OkStatus();
 }
 
@@ -63,12 +69,14 @@ int RunNode(const Config& config, const Options& options) {
   absl::StatusOr<rte_mempool*> pool = launch.MakePool();
   if (!pool.ok()) return Fail(pool.status());
 
-  Tables tables(launch.workers(), config.limits.adjacencies);
+  Tables tables(launch.workers(), config.limits.adjacencies, config.connections.capacity);
   EventRing events(kEventRingSize);
   WorkerSet workers = launch.MakeWorkers(&tables, &events, *pool);
   VhostBackend vhost(&tables.rcu, [&tables] { tables.ports.NoteStateChange(); });
   DevicePortFactory ports(&config, launch.workers(), *pool, &vhost);
   Node node(&config, &tables, &ports, &workers, &events, *pool);
+  const auto send = [&workers](PortId port, rte_mbuf* frame) { return workers.Send(port, frame); };
+  ConnectionExpiry expiry(config.connections, rte_get_tsc_hz(), &tables, send, *pool);
   Reconciler reconciler(options, config, *std::move(store), &node, &loop);
 
   absl::Status status = node.Start(ControlLoop::Now());
@@ -77,7 +85,7 @@ int RunNode(const Config& config, const Options& options) {
   launch.StartWorkers(workers);
   if (status.ok()) status = StartTelemetry(&node, &loop);
   vhost.WaitUntilServed(absl::Seconds(5));
-  if (status.ok()) status = Serve(config, options, &reconciler, &node, &loop);
+  if (status.ok()) status = Serve(config, options, &expiry, &reconciler, &node, &loop);
   loop.Stop();  // nobody waits for one that never ran
   StopTelemetry();
   launch.StopWorkers(workers);

@@ -36,9 +36,9 @@ class ApiBackend {
   // Up to `limit` objects after `after` in the order of keys; from the first one on if it is empty.
   // There need be no object with that key (any more).
   virtual std::vector<Listed> List(ObjectKind kind, const std::string& after, size_t limit) = 0;
-  // "ports", "workers", "drops", "arp", "config", "status": read-only. The node is ready to forward
-  // unless "status" has an error or says "ready": false. Errors: NotFound, InvalidArgument (a
-  // parameter that is unknown or can't be read).
+  // "ports", "workers", "drops", "arp", "connections", "config", "status": read-only. The node is
+  // ready to forward unless "status" has an error or says "ready": false. Errors: NotFound,
+  // InvalidArgument (a parameter that is unknown or can't be read).
   virtual absl::StatusOr<nlohmann::ordered_json> Report(std::string_view name,
                                                         const ApiParameters& parameters) = 0;
   // Has the configuration file read anew: {"changes": N, "failed": [sentences]}.

@@ -26,10 +26,11 @@ absl::StatusOr<std::string> TextOf(const Json& line, const char* field) {
 }
 
 absl::StatusOr<ObjectKind> KindNamed(const std::string& word) {
-  for (const ObjectKind kind : {ObjectKind::kPod, ObjectKind::kNode, ObjectKind::kRoute}) {
+  for (const ObjectKind kind : kObjectKinds) {
     if (word == ToString(kind)) return kind;
   }
-  return Wrong("kind", absl::StrCat("'", word, "' is not a kind (expected pod, node or route)"));
+  return Wrong("kind",
+               absl::StrCat("'", word, "' is not a kind (expected pod, node, route or service)"));
 }
 
 absl::Status CheckFields(const Json& line, const std::vector<std::string>& known) {

@@ -25,8 +25,8 @@ absl::StatusOr<Edit> ParseEdit(std::string_view line, const ObjectDefaults& defa
 class BulkChange {
  public:
   static constexpr size_t kBatch = 4096;
-  static constexpr size_t kLongestLine = 64 << 10;
-  static constexpr size_t kMostErrors = 100;  // that are told in words
+  static constexpr size_t kLongestLine = 1 << 20;  // as an object's body; see HttpLimits
+  static constexpr size_t kMostErrors = 100;       // that are told in words
 
   explicit BulkChange(ApiBackend* backend) : backend_(backend), defaults_(backend->Defaults()) {}
 

@@ -21,16 +21,16 @@ int64_t NowNs() {
 
 }  // namespace
 
-Connection::Connection(int fd, const ConnectionLimits& limits)
+HttpConnection::HttpConnection(int fd, const ConnectionLimits& limits)
     : fd_(fd), limits_(limits), waiting_since_(NowNs()), buffer_(kBufferBytes) {}
 
-Connection::~Connection() { close(fd_); }
+HttpConnection::~HttpConnection() { close(fd_); }
 
-void Connection::WaitsFromNow() { waiting_since_.store(NowNs(), std::memory_order_relaxed); }
+void HttpConnection::WaitsFromNow() { waiting_since_.store(NowNs(), std::memory_order_relaxed); }
 
-void Connection::Interrupt() { shutdown(fd_, SHUT_RDWR); }
+void HttpConnection::Interrupt() { shutdown(fd_, SHUT_RDWR); }
 
-bool Connection::Wait(short events, absl::Duration limit) {
+bool HttpConnection::Wait(short events, absl::Duration limit) {
   const int64_t start = NowNs();
   const int64_t end = start + absl::ToInt64Nanoseconds(limit);
   bool ready = false;
@@ -45,12 +45,12 @@ bool Connection::Wait(short events, absl::Duration limit) {
   return ready;
 }
 
-absl::Duration Connection::PatienceLeft() const {
+absl::Duration HttpConnection::PatienceLeft() const {
   return limits_.patience +
          absl::Seconds(static_cast<double>(moved_bytes_) / kSlowestBytesPerSecond) - waited_;
 }
 
-bool Connection::Fill(absl::Duration limit) {
+bool HttpConnection::Fill(absl::Duration limit) {
   if (begin_ < end_) return true;
   while (true) {
     const ssize_t got = recv(fd_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
@@ -64,7 +64,7 @@ bool Connection::Fill(absl::Duration limit) {
   }
 }
 
-bool Connection::WaitForRequest() {
+bool HttpConnection::WaitForRequest() {
   WaitsFromNow();
   const bool begun = Fill(limits_.idle);
   in_headers_ = true;
@@ -73,7 +73,7 @@ bool Connection::WaitForRequest() {
   return begun;
 }
 
-ssize_t Connection::Read(char* data, size_t size) {
+ssize_t HttpConnection::Read(char* data, size_t size) {
   if (in_headers_ && moved_bytes_ >= limits_.header_bytes) return -1;
   if (!Fill(PatienceLeft())) return -1;
   const size_t count = std::min(size, end_ - begin_);
@@ -83,7 +83,7 @@ ssize_t Connection::Read(char* data, size_t size) {
   return static_cast<ssize_t>(count);
 }
 
-ssize_t Connection::Write(const char* data, size_t size) {
+ssize_t HttpConnection::Write(const char* data, size_t size) {
   for (size_t sent = 0; sent < size;) {
     const ssize_t count = send(fd_, data + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count >= 0) {

@@ -23,13 +23,13 @@ struct ConnectionLimits {
   size_t header_bytes = 32 << 10;
 };
 
-class Connection {
+class HttpConnection {
  public:
   // Owns the descriptor.
-  Connection(int fd, const ConnectionLimits& limits);
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  HttpConnection(int fd, const ConnectionLimits& limits);
+  ~HttpConnection();
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
 
   // Waits until a request begins. False if none does: the peer is gone, or was silent for too long.
   bool WaitForRequest();
@@ -49,7 +49,7 @@ class Connection {
   // While this is there, it is us.
   class Busy {
    public:
-    explicit Busy(Connection* connection) : connection_(connection) {
+    explicit Busy(HttpConnection* connection) : connection_(connection) {
       connection_->waiting_since_.store(0, std::memory_order_relaxed);
     }
     ~Busy() { connection_->WaitsFromNow(); }
@@ -57,7 +57,7 @@ class Connection {
     Busy& operator=(const Busy&) = delete;
 
    private:
-    Connection* const connection_;
+    HttpConnection* const connection_;
   };
 
   // What was answered leaves the connection in no state to go on with.

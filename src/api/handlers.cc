@@ -15,6 +15,7 @@ constexpr uint32_t kLongestPage = 10'000;
 std::string KeyOfJson(ObjectKind kind, const Json& object) {
   switch (kind) {
     case ObjectKind::kPod:
+    case ObjectKind::kService:
       return absl::StrCat(object.value("namespace", ""), "/", object.value("name", ""));
     case ObjectKind::kNode:
       return object.value("name", "");
@@ -99,7 +100,8 @@ void FillNames(const ApiTarget& target, Json* body) {
     if (!body->contains(name)) (*body)[name] = value;
   };
   switch (target.path->kind) {
-    case ObjectKind::kPod: {
+    case ObjectKind::kPod:
+    case ObjectKind::kService: {
       const size_t slash = target.key.find('/');
       fill("namespace", target.key.substr(0, slash));
       fill("name", target.key.substr(slash + 1));

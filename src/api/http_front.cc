@@ -24,12 +24,12 @@ constexpr int kMostRequests = 10'000;  // of one connection
 constexpr char kJson[] = "application/json";
 
 // The connection that this thread serves: cpp-httplib's handlers don't see it.
-thread_local Connection* current = nullptr;
+thread_local HttpConnection* current = nullptr;
 
 // A connection as cpp-httplib knows one.
 class ConnectionStream : public httplib::Stream {
  public:
-  explicit ConnectionStream(Connection* connection) : connection_(connection) {}
+  explicit ConnectionStream(HttpConnection* connection) : connection_(connection) {}
 
   bool is_readable() const override { return true; }
   bool is_writable() const override { return true; }
@@ -40,7 +40,7 @@ class ConnectionStream : public httplib::Stream {
   socket_t socket() const override { return 0; }  // only compared with FD_SETSIZE
 
  private:
-  Connection* const connection_;
+  HttpConnection* const connection_;
 };
 
 void Say(ApiAnswer answer, httplib::Response* response) {
@@ -160,7 +160,7 @@ class HttpFront::Server : public httplib::Server {
     });
   }
 
-  void Serve(Connection* connection) {
+  void Serve(HttpConnection* connection) {
     current = connection;
     ConnectionStream stream(connection);
     for (int left = kMostRequests; left > 0 && connection->WaitForRequest(); --left) {
@@ -211,7 +211,7 @@ class HttpFront::Server : public httplib::Server {
       return say(
           ErrorAnswer(400, "invalid_argument", "", absl::StrCat(request.method, " takes no body")));
     }
-    const Connection::Busy busy(current);
+    const HttpConnection::Busy busy(current);
     if (request.method == "DELETE") return say(HandleDelete(*target, backend_));
     if (request.method == "POST") return say(HandlePost(*target, backend_));
     return say(HandleGet(*target, request.params, backend_));
@@ -232,7 +232,7 @@ class HttpFront::Server : public httplib::Server {
     if (!whole) {
       return ErrorAnswer(400, "invalid_argument", "", "the body ended early, or came too slowly");
     }
-    const Connection::Busy busy(current);
+    const HttpConnection::Busy busy(current);
     return HandlePut(*FindTarget(request.path), body, backend_);
   }
 
@@ -248,11 +248,11 @@ class HttpFront::Server : public httplib::Server {
     const bool whole = reader([&](const char* data, size_t size) {
       bytes += size;
       fits = bytes <= limits_.bulk_bytes;
-      const Connection::Busy busy(current);
+      const HttpConnection::Busy busy(current);
       if (fits) change.Feed({data, size});
       return fits;
     });
-    const Connection::Busy busy(current);
+    const HttpConnection::Busy busy(current);
     if (!fits) {
       return ErrorAnswer(413, "too_large", "",
                          absl::StrCat("the body has more than ", limits_.bulk_bytes, " bytes; ",
@@ -291,7 +291,7 @@ HttpFront::HttpFront(ApiBackend* backend, const HttpLimits& limits)
 
 HttpFront::~HttpFront() = default;
 
-void HttpFront::Serve(Connection* connection) { server_->Serve(connection); }
+void HttpFront::Serve(HttpConnection* connection) { server_->Serve(connection); }
 
 std::string HttpFront::Refusal() {
   const std::string body =

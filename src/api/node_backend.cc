@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "api/connections.h"
 #include "control/config_values.h"
 #include "control/object_json.h"
 #include "telemetry/describe.h"
@@ -161,7 +162,7 @@ std::vector<Listed> NodeBackend::WithStatus(ObjectKind kind,
         .origin = listed[i].origin, .object = ToJson(listed[i].object), .status = Json::object()};
     if (!listed[i].why_hidden.empty()) items[i].status["shadowed"] = listed[i].why_hidden;
   }
-  if (kind == ObjectKind::kRoute) return items;
+  if (kind == ObjectKind::kRoute || kind == ObjectKind::kService) return items;
   for (size_t begin = 0; begin < items.size(); begin += kAtOnce) {
     loop_.Call([&] {
       for (size_t i = begin; i < std::min(begin + kAtOnce, items.size()); ++i) {
@@ -181,6 +182,7 @@ absl::StatusOr<Json> NodeBackend::Ask(const std::function<Json()>& question) {
 
 absl::StatusOr<Json> NodeBackend::Report(std::string_view name, const ApiParameters& parameters) {
   if (name == "arp") return ReportArp(parameters);
+  if (name == "connections") return ReportConnections(parameters);
   if (absl::Status status = CheckNone(parameters); !status.ok()) return status;
   if (name == "ports") return Ask([&] { return ReportPorts(node_); });
   if (name == "workers") return Ask([&] { return ReportWorkers(node_); });
@@ -194,6 +196,7 @@ absl::StatusOr<Json> NodeBackend::Report(std::string_view name, const ApiParamet
       }
       return Json{{"hairpin_mode", ToString(desired.settings().hairpin_mode)},
                   {"routes", desired.entries<RouteConfig>().size()},
+                  {"services", desired.entries<ServiceConfig>().size()},
                   {"notes", std::move(notes)}};
     });
     absl::StatusOr<Json> status = Ask([&] { return ReportStatus(); });
@@ -202,7 +205,7 @@ absl::StatusOr<Json> NodeBackend::Report(std::string_view name, const ApiParamet
   }
   if (name == "config") {
     return reconciler_.WithState([](const DesiredState& state) {
-      return Without(ToJson(state.settings()), {"pods", "nodes", "routes"});
+      return Without(ToJson(state.settings()), {"pods", "nodes", "routes", "services"});
     });
   }
   return absl::NotFoundError(absl::StrCat("there is no report ", std::string(name)));
@@ -265,6 +268,30 @@ absl::StatusOr<Json> NodeBackend::ReportArp(const ApiParameters& parameters) {
     report["next"] = next < prefixes.total ? Json(next) : Json(nullptr);
     return report;
   });
+}
+
+absl::StatusOr<Json> NodeBackend::ReportConnections(const ApiParameters& parameters) {
+  const absl::StatusOr<ConnectionQuery> query = ParseConnectionQuery(parameters);
+  if (!query.ok()) return query.status();
+  std::optional<Ipv4Address> service;
+  if (!query->service.empty()) {
+    const auto found = reconciler_.WithState([&](const DesiredState& state) {
+      return state.Find(ObjectKind::kService, query->service);
+    });
+    if (!found.has_value()) {
+      return absl::NotFoundError(absl::StrCat("there is no service ", query->service));
+    }
+    service = std::get<ServiceConfig>(found->object).address;
+  }
+  ConnectionSearch search(*query, service);
+  absl::StatusOr<bool> goes_on = true;
+  while (goes_on.ok() && *goes_on) {
+    if (!loop_.Call([&] { goes_on = search.Step(node_); })) {
+      return absl::UnavailableError("podwarp is stopping");
+    }
+  }
+  if (!goes_on.ok()) return goes_on.status();
+  return std::move(search).Take();
 }
 
 absl::StatusOr<Json> NodeBackend::Reload() {

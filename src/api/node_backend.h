@@ -35,6 +35,7 @@ class NodeBackend final : public ApiBackend {
   // What the control thread says. Errors: Unavailable if it doesn't run (any more).
   absl::StatusOr<Json> Ask(const std::function<Json()>& question);
   absl::StatusOr<Json> ReportArp(const ApiParameters& parameters);
+  absl::StatusOr<Json> ReportConnections(const ApiParameters& parameters);
   Json ReportStatus();
 
   const std::string config_file_;

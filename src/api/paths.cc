@@ -13,6 +13,7 @@ namespace {
 constexpr auto kPod = ObjectKind::kPod;
 constexpr auto kNode = ObjectKind::kNode;
 constexpr auto kRoute = ObjectKind::kRoute;
+constexpr auto kService = ObjectKind::kService;
 
 constexpr ApiPath kPaths[] = {
     {"/v1/pods", "GET", ApiResource::kList, kPod},
@@ -21,11 +22,14 @@ constexpr ApiPath kPaths[] = {
     {"/v1/nodes/{name}", "GET, PUT, DELETE", ApiResource::kObject, kNode},
     {"/v1/routes", "GET", ApiResource::kList, kRoute},
     {"/v1/routes/{prefix}", "GET, PUT, DELETE", ApiResource::kObject, kRoute},
+    {"/v1/services", "GET", ApiResource::kList, kService},
+    {"/v1/services/{namespace}/{name}", "GET, PUT, DELETE", ApiResource::kObject, kService},
     {"/v1/bulk", "POST", ApiResource::kBulk, {}},
     {"/v1/reload", "POST", ApiResource::kReload, {}},
     {"/v1/ports", "GET", ApiResource::kReport, {}},
     {"/v1/workers", "GET", ApiResource::kReport, {}},
     {"/v1/drops", "GET", ApiResource::kReport, {}},
+    {"/v1/connections", "GET", ApiResource::kReport, {}},
     {"/v1/arp", "GET", ApiResource::kReport, {}},
     {"/v1/config", "GET", ApiResource::kReport, {}},
     {"/v1/status", "GET", ApiResource::kReport, {}},
@@ -63,15 +67,18 @@ absl::StatusOr<std::string> ParseKey(ObjectKind kind, const std::string& text) {
     return absl::InvalidArgumentError("a name can't have a zero byte");
   }
   switch (kind) {
-    case ObjectKind::kPod: {
+    case ObjectKind::kPod:
+    case ObjectKind::kService: {
       const size_t slash = text.find('/');
       if (slash == std::string::npos) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("'", text, "' is not a pod (expected namespace/name)"));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "'", text, "' is not a ", std::string(ToString(kind)), " (expected namespace/name)"));
       }
-      const absl::StatusOr<std::string> pod_namespace = ParseDnsLabel(text.substr(0, slash));
-      if (!pod_namespace.ok()) return pod_namespace.status();
-      const absl::StatusOr<std::string> name = ParseDnsSubdomain(text.substr(slash + 1));
+      const absl::StatusOr<std::string> its_namespace = ParseDnsLabel(text.substr(0, slash));
+      if (!its_namespace.ok()) return its_namespace.status();
+      const std::string rest = text.substr(slash + 1);
+      const absl::StatusOr<std::string> name =
+          kind == ObjectKind::kPod ? ParseDnsSubdomain(rest) : ParseDnsLabel(rest);
       if (!name.ok()) return name.status();
       return text;
     }

@@ -42,7 +42,7 @@ class ApiServer {
   // Its thread sets is_done last of all.
   struct Client {
     Client(int fd, const ConnectionLimits& limits) : connection(fd, limits) {}
-    Connection connection;
+    HttpConnection connection;
     std::atomic<bool> is_done{false};
     std::thread thread;
   };

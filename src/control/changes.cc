@@ -64,6 +64,20 @@ std::vector<Change> TakeThoseThatGiveUpAddresses(Differences* nodes) {
   return taken;
 }
 
+// Services that get another address, which may be one that another has until its turn comes, go and
+// come.
+void SplitMoves(Differences* services) {
+  std::erase_if(services->changed, [&](Change& change) {
+    if (std::get<ServiceConfig>(*change.before).address ==
+        std::get<ServiceConfig>(*change.after).address) {
+      return false;
+    }
+    services->gone.push_back({.before = std::move(change.before), .after = std::nullopt});
+    services->come.push_back({.before = std::nullopt, .after = std::move(change.after)});
+    return true;
+  });
+}
+
 void Append(std::vector<Change> from, std::vector<Change>* to) {
   std::move(from.begin(), from.end(), std::back_inserter(*to));
 }
@@ -82,6 +96,8 @@ std::vector<Change> ChangesBetween(const DesiredState& before, const DesiredStat
   Differences pods = DifferencesBetween<PodConfig>(before, after);
   Differences nodes = DifferencesBetween<RemoteNodeConfig>(before, after);
   Differences routes = DifferencesBetween<RouteConfig>(before, after);
+  Differences services = DifferencesBetween<ServiceConfig>(before, after);
+  SplitMoves(&services);
   std::vector<Change> changes;
   Append(TakeThoseThatGiveUpAddresses(&nodes), &changes);
   Append(std::move(nodes.changed), &changes);
@@ -93,6 +109,9 @@ std::vector<Change> ChangesBetween(const DesiredState& before, const DesiredStat
   Append(std::move(pods.come), &changes);
   Append(std::move(routes.gone), &changes);
   Append(std::move(nodes.gone), &changes);
+  Append(std::move(services.gone), &changes);
+  Append(std::move(services.changed), &changes);
+  Append(std::move(services.come), &changes);
   return changes;
 }
 
@@ -108,8 +127,10 @@ absl::Status CheckReloadable(const Config& running, const Config& read) {
   compare("node_pod_ranges", running.node_pod_ranges, read.node_pod_ranges);
   compare("service_ranges", running.service_ranges, read.service_ranges);
   compare("reserved_addresses", running.reserved_addresses, read.reserved_addresses);
+  compare("hairpin_address", running.hairpin_address, read.hairpin_address);
   compare("uplinks", running.uplinks, read.uplinks);
   compare("host_port", running.host_port, read.host_port);
+  compare("connections", running.connections, read.connections);
   compare("api", running.api, read.api);
   compare("workers", running.workers, read.workers);
   compare("idle", running.idle, read.idle);

@@ -30,12 +30,13 @@ std::string Describe(const Change& change);
 // No address is left without its owner in between: what comes takes it over, and stands before what
 // goes. Only a pod's port, and the underlay address that a node is asked for at, have to be free
 // before another can have them. Nodes stand before the routes that lead to them, and after them
-// when they go.
+// when they go. A service whose address changes goes and comes again, so that addresses can be
+// handed round.
 std::vector<Change> ChangesBetween(const DesiredState& before, const DesiredState& after);
 
 // Whether `read` differs from `running` only in what can be changed while podwarp runs: pods,
-// nodes, routes and the hairpin mode. Errors: FailedPrecondition that names every other key that
-// differs.
+// nodes, routes, services and the hairpin mode. Errors: FailedPrecondition that names every other
+// key that differs.
 absl::Status CheckReloadable(const Config& running, const Config& read);
 
 }  // namespace podwarp

@@ -1,5 +1,7 @@
 #include "control/claims.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "control/config_faults.h"
 #include "control/config_values.h"
@@ -47,6 +49,14 @@ struct PodPortClaim {
   }
 };
 
+// The hairpin address may be one that the node has already, or one that it keeps pods from having.
+bool IsAnothersToo(const Config& config, Ipv4Address hairpin) {
+  const std::vector<Ipv4Address>& reserved = config.reserved_addresses;
+  return hairpin.is_zero() || hairpin == config.gateway.address ||
+         (config.host_port.has_value() && hairpin == config.host_port->address) ||
+         std::find(reserved.begin(), reserved.end(), hairpin) != reserved.end();
+}
+
 }  // namespace
 
 std::vector<Claim> ClaimsOf(const PodConfig& pod) {
@@ -78,6 +88,11 @@ std::vector<Claim> ClaimsOf(const RouteConfig& route) {
   return {RangeClaim("prefix", route.prefix)};
 }
 
+std::vector<Claim> ClaimsOf(const ServiceConfig& service) {
+  return {NameClaim(ClaimSpace::kService, "name", service.full_name()),
+          AddressClaim("address", service.address)};
+}
+
 std::vector<Claim> ClaimsOf(const Object& object) {
   return std::visit([](const auto& alternative) { return ClaimsOf(alternative); }, object);
 }
@@ -95,6 +110,9 @@ std::vector<Claim> ClaimsOfSettings(const Config& config) {
   if (host.has_value()) claims.push_back(AddressClaim("host_port.address", host->address));
   for (size_t i = 0; i < config.reserved_addresses.size(); ++i) {
     claims.push_back(AddressClaim(KeyOf("reserved_addresses", i), config.reserved_addresses[i]));
+  }
+  if (!IsAnothersToo(config, config.hairpin_address)) {
+    claims.push_back(AddressClaim("hairpin_address", config.hairpin_address));
   }
   if (config.api.has_value()) {
     claims.push_back(NameClaim(ClaimSpace::kSocket, "api.socket", config.api->socket));

@@ -15,7 +15,16 @@ namespace podwarp {
 
 // Within one of them equal values are the same thing. Names of ports are one: they label metrics
 // and messages. An address is what a route leads to, a range of 32 bits.
-enum class ClaimSpace : uint8_t { kPort, kNode, kRoute, kMac, kDevice, kSocket, kInterface };
+enum class ClaimSpace : uint8_t {
+  kPort,
+  kNode,
+  kService,
+  kRoute,
+  kMac,
+  kDevice,
+  kSocket,
+  kInterface
+};
 
 struct ClaimId {
   ClaimSpace space;
@@ -42,8 +51,9 @@ struct Claim {
 std::vector<Claim> ClaimsOf(const PodConfig& pod);
 std::vector<Claim> ClaimsOf(const RemoteNodeConfig& remote);
 std::vector<Claim> ClaimsOf(const RouteConfig& route);
+std::vector<Claim> ClaimsOf(const ServiceConfig& service);
 std::vector<Claim> ClaimsOf(const Object& object);
-// Of the node itself; its pods, nodes and routes are not looked at.
+// Of the node itself; its pods, nodes, routes and services are not looked at.
 std::vector<Claim> ClaimsOfSettings(const Config& config);
 
 }  // namespace podwarp

@@ -18,6 +18,7 @@
 #include "control/config_sections.h"
 #include "control/config_values.h"
 #include "control/objects.h"
+#include "control/service_values.h"
 #include "control/yaml_document.h"
 
 namespace podwarp {
@@ -30,6 +31,13 @@ std::string HostName() {
   char name[HOST_NAME_MAX + 1] = {};
   if (gethostname(name, sizeof(name) - 1) != 0) return "";
   return absl::AsciiStrToLower(name);
+}
+
+// An address of the gateway's side that pods can answer to; none if there is none.
+Ipv4Address HairpinAddressOf(const Config& config) {
+  if (!IsLinkLocal(config.gateway.address)) return config.gateway.address;
+  if (!config.host_port.has_value() || IsLinkLocal(config.host_port->address)) return {};
+  return config.host_port->address;
 }
 
 // What the file left to us. What would derive from an unusable value stays empty.
@@ -59,6 +67,9 @@ void FillDefaults(Config* config, ConfigFaults* faults) {
                                        std::string(usable.status().message())));
     }
   }
+  if (config->hairpin_address.is_zero() && faults->Usable("hairpin_address")) {
+    config->hairpin_address = HairpinAddressOf(*config);
+  }
   const ObjectDefaults defaults = DefaultsOf(*config);
   for (size_t i = 0; i < config->pods.size(); ++i) {
     if (faults->Usable(KeyOf("pods", i, "name")) && faults->Usable(KeyOf("pods", i, "namespace"))) {
@@ -68,6 +79,7 @@ void FillDefaults(Config* config, ConfigFaults* faults) {
   for (size_t i = 0; i < config->nodes.size(); ++i) {
     if (faults->Usable(KeyOf("nodes", i, "uplink"))) FillDefaults(defaults, &config->nodes[i]);
   }
+  for (ServiceConfig& service : config->services) FillDefaults(defaults, &service);
 }
 
 // Puts a value of the command line in the place of the file's: `section` "" is the top.

@@ -125,6 +125,49 @@ struct RouteConfig {
   friend bool operator==(const RouteConfig&, const RouteConfig&) = default;
 };
 
+// What a service's backend may be told: nothing new, while it finishes what it has.
+enum class BackendPhase : uint8_t { kReady, kTerminating };
+
+struct BackendConfig {
+  Ipv4Address address;
+  uint16_t port = 0;  // filled in: the service's own unless the file names one
+  BackendPhase phase = BackendPhase::kReady;
+
+  friend bool operator==(const BackendConfig&, const BackendConfig&) = default;
+};
+
+struct ServicePortConfig {
+  std::string name;      // may be empty; unique in the service
+  uint8_t protocol = 6;  // IpProtocol: TCP, UDP or SCTP
+  uint16_t port = 0;
+  std::vector<BackendConfig> backends;  // each address and port once; may be empty
+
+  friend bool operator==(const ServicePortConfig&, const ServicePortConfig&) = default;
+};
+
+// A virtual address that stands for pods, wherever they run.
+struct ServiceConfig {
+  std::string name;
+  std::string service_namespace = "default";
+  Ipv4Address address;  // of service_ranges
+  // For how long after its last connection a client gets the same backend; zero = not at all.
+  absl::Duration session_affinity = absl::ZeroDuration();
+  std::vector<ServicePortConfig> ports;  // at least one; protocol and port of each are its own
+
+  std::string full_name() const { return service_namespace + "/" + name; }
+
+  friend bool operator==(const ServiceConfig&, const ServiceConfig&) = default;
+};
+
+// The connections of services: how many are kept, and for how long when nothing comes.
+struct ConnectionsConfig {
+  uint32_t capacity = 1u << 20;  // a power of 2
+  absl::Duration tcp_idle = absl::Hours(24);
+  absl::Duration udp_idle = absl::Seconds(120);
+
+  friend bool operator==(const ConnectionsConfig&, const ConnectionsConfig&) = default;
+};
+
 // By which podwarp is looked at and changed while it runs.
 struct ApiConfig {
   std::string socket = "/run/podwarp/api.sock";  // at most 107 bytes
@@ -166,11 +209,16 @@ struct Config {
   std::vector<Ipv4Prefix> service_ranges;
   std::vector<Ipv4Address> reserved_addresses;
   HairpinMode hairpin_mode = HairpinMode::kPromiscuousArp;
+  // Who a pod that is its own backend sees its calls come from; filled in: the gateway's address
+  // or, if that is link-local, the host port's. 0.0.0.0: there is none, such calls fail.
+  Ipv4Address hairpin_address;
   std::vector<UplinkConfig> uplinks;
   std::optional<HostPortConfig> host_port;
   std::vector<PodConfig> pods;
   std::vector<RemoteNodeConfig> nodes;
   std::vector<RouteConfig> routes;
+  std::vector<ServiceConfig> services;
+  ConnectionsConfig connections;
   std::optional<ApiConfig> api;
   WorkersConfig workers;
   IdleConfig idle;

@@ -13,14 +13,17 @@ namespace podwarp {
 void CheckAlone(const PodConfig& pod, const std::string& key, ConfigFaults* faults);
 void CheckAlone(const RemoteNodeConfig& remote, const std::string& key, ConfigFaults* faults);
 void CheckAlone(const RouteConfig& route, const std::string& key, ConfigFaults* faults);
+void CheckAlone(const ServiceConfig& service, const std::string& key, ConfigFaults* faults);
 
 // How one object fits the node's own settings: the ranges and the segments its addresses belong to.
-// The pods, nodes and routes of `settings` are not looked at.
+// The pods, nodes, routes and services of `settings` are not looked at.
 void CheckFits(const Config& settings, const PodConfig& pod, const std::string& key,
                ConfigFaults* faults);
 void CheckFits(const Config& settings, const RemoteNodeConfig& remote, const std::string& key,
                ConfigFaults* faults);
 void CheckFits(const Config& settings, const RouteConfig& route, const std::string& key,
+               ConfigFaults* faults);
+void CheckFits(const Config& settings, const ServiceConfig& service, const std::string& key,
                ConfigFaults* faults);
 // The node's uplink is one of the settings'. Says nothing where there are none.
 void CheckUplink(const Config& settings, const RemoteNodeConfig& remote, const std::string& key,

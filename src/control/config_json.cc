@@ -55,6 +55,9 @@ Document ToJson(const Config& config) {
   root["service_ranges"] = TextList(config.service_ranges);
   root["reserved_addresses"] = TextList(config.reserved_addresses);
   root["hairpin_mode"] = ToString(config.hairpin_mode);
+  if (!config.hairpin_address.is_zero()) {
+    root["hairpin_address"] = config.hairpin_address.ToString();
+  }
   root["uplinks"] = Document::array();
   for (const UplinkConfig& uplink : config.uplinks) {
     root["uplinks"].push_back(UplinkDocument(uplink));
@@ -67,6 +70,10 @@ Document ToJson(const Config& config) {
   root["pods"] = ObjectList(config.pods);
   root["nodes"] = ObjectList(config.nodes);
   root["routes"] = ObjectList(config.routes);
+  root["services"] = ObjectList(config.services);
+  root["connections"] = {{"capacity", config.connections.capacity},
+                         {"tcp_idle", absl::FormatDuration(config.connections.tcp_idle)},
+                         {"udp_idle", absl::FormatDuration(config.connections.udp_idle)}};
   if (config.api.has_value()) root["api"] = ApiDocument(*config.api);
   root["workers"] = {{"cores", config.workers.cores}};
   root["idle"] = {{"mode", ToString(config.idle.mode)},

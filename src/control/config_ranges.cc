@@ -126,6 +126,7 @@ void CheckRanges(const Config& config, ConfigFaults* faults) {
   CheckAllFit(config, "pods", config.pods, faults);
   CheckAllFit(config, "nodes", config.nodes, faults);
   CheckAllFit(config, "routes", config.routes, faults);
+  CheckAllFit(config, "services", config.services, faults);
 }
 
 }  // namespace podwarp

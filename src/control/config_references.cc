@@ -81,6 +81,9 @@ void CheckReferences(const Config& config, ConfigFaults* faults) {
   for (size_t i = 0; i < config.pods.size(); ++i) {
     CheckAlone(config.pods[i], KeyOf("pods", i), faults);
   }
+  for (size_t i = 0; i < config.services.size(); ++i) {
+    CheckAlone(config.services[i], KeyOf("services", i), faults);
+  }
   CheckVhostUserPorts(config, faults);
 }
 

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/config_values.h"
+#include "control/service_values.h"
 #include "port/vhost_limits.h"
 
 namespace podwarp {
@@ -22,6 +23,8 @@ auto IntegerIn(uint32_t least, uint32_t most) {
 // 576 is what every host must take, RFC 791 3.1; 9216 is the usual end of jumbo frames.
 const auto kMtu = IntegerIn<uint16_t>(576, 9216);
 
+const auto kPort = IntegerIn<uint16_t>(1, 65535);  // of TCP, UDP or SCTP
+
 void ReadUplink(MappingReader* reader, UplinkConfig* uplink) {
   reader->Require("name");
   reader->Scalar("name", ParsePortName, &uplink->name);
@@ -31,7 +34,7 @@ void ReadUplink(MappingReader* reader, UplinkConfig* uplink) {
   reader->Scalar("queues", IntegerIn<uint16_t>(1, 64), &uplink->queues);
   reader->Scalar("vlan", IntegerIn<uint16_t>(1, 4094), &uplink->vlan_id);
   reader->Scalar("mtu", kMtu, &uplink->mtu_bytes);
-  std::optional<InterfaceAddress> own;
+  std::optional<AddressWithLength> own;
   reader->Scalar("address", ParseInterfaceAddress, &own);
   if (own.has_value()) {
     uplink->address = own->address;
@@ -99,6 +102,30 @@ void ReadLimits(MappingReader* reader, LimitsConfig* limits) {
   reader->Scalar("adjacencies", IntegerIn<uint32_t>(1024, 1u << 24), &limits->adjacencies);
 }
 
+void ReadBackend(MappingReader* reader, BackendConfig* backend) {
+  reader->Require("address");
+  reader->Scalar("address", ParseHostAddress, &backend->address);
+  reader->Scalar("port", kPort, &backend->port);
+  reader->Scalar("state", ParseBackendPhase, &backend->phase);
+}
+
+void ReadServicePort(MappingReader* reader, ServicePortConfig* port) {
+  reader->Scalar("name", ParseDnsLabel, &port->name);
+  reader->Scalar("protocol", ParseProtocol, &port->protocol);
+  reader->Require("port");
+  reader->Scalar("port", kPort, &port->port);
+  reader->MappingList("backends", &port->backends, ReadBackend);
+}
+
+void ReadConnections(MappingReader* reader, ConnectionsConfig* connections) {
+  const auto idle = [](const std::string& text) {
+    return ParseDurationIn(text, absl::Seconds(1), absl::Hours(7 * 24));
+  };
+  reader->Scalar("capacity", ParseConnectionCapacity, &connections->capacity);
+  reader->Scalar("tcp_idle", idle, &connections->tcp_idle);
+  reader->Scalar("udp_idle", idle, &connections->udp_idle);
+}
+
 }  // namespace
 
 void ReadPod(MappingReader* reader, PodConfig* pod) {
@@ -132,6 +159,17 @@ void ReadRoute(MappingReader* reader, RouteConfig* route) {
   reader->Scalar("node", ParseDnsSubdomain, &route->node);
 }
 
+void ReadService(MappingReader* reader, ServiceConfig* service) {
+  reader->Require("name");
+  reader->Scalar("name", ParseDnsLabel, &service->name);
+  reader->Scalar("namespace", ParseDnsLabel, &service->service_namespace);
+  reader->Require("address");
+  reader->Scalar("address", ParseHostAddress, &service->address);
+  reader->Scalar("session_affinity", ParseAffinity, &service->session_affinity);
+  reader->Require("ports");
+  reader->MappingList("ports", &service->ports, ReadServicePort);
+}
+
 void ReadConfig(MappingReader* file, Config* config) {
   file->Scalar("node_name", ParseDnsSubdomain, &config->node_name);
   file->Scalar("virtual_mac", ParseUnicastMac, &config->virtual_mac);
@@ -146,6 +184,7 @@ void ReadConfig(MappingReader* file, Config* config) {
   file->List("service_ranges", Ipv4Prefix::Parse, &config->service_ranges);
   file->List("reserved_addresses", ParseHostAddress, &config->reserved_addresses);
   file->Scalar("hairpin_mode", ParseHairpinMode, &config->hairpin_mode);
+  file->Scalar("hairpin_address", ParseHairpinAddress, &config->hairpin_address);
   file->MappingList("uplinks", &config->uplinks, ReadUplink);
   if (file->Has("host_port")) {
     file->Mapping("host_port", [&](MappingReader* host_port) {
@@ -155,6 +194,10 @@ void ReadConfig(MappingReader* file, Config* config) {
   file->MappingList("pods", &config->pods, ReadPod);
   file->MappingList("nodes", &config->nodes, ReadRemoteNode);
   file->MappingList("routes", &config->routes, ReadRoute);
+  file->MappingList("services", &config->services, ReadService);
+  file->Mapping("connections", [&](MappingReader* connections) {
+    ReadConnections(connections, &config->connections);
+  });
   if (file->Has("api")) {
     file->Mapping("api", [&](MappingReader* api) { ReadApi(api, &config->api.emplace()); });
   }

@@ -15,5 +15,6 @@ void ReadConfig(MappingReader* file, Config* config);
 void ReadPod(MappingReader* reader, PodConfig* pod);
 void ReadRemoteNode(MappingReader* reader, RemoteNodeConfig* remote);
 void ReadRoute(MappingReader* reader, RouteConfig* route);
+void ReadService(MappingReader* reader, ServiceConfig* service);
 
 }  // namespace podwarp

@@ -54,6 +54,16 @@ std::vector<Claim> UsableClaimsOf(const PodConfig& pod, const std::string& key,
   return claims;
 }
 
+// A service's name counts with its namespace, too.
+std::vector<Claim> UsableClaimsOf(const ServiceConfig& service, const std::string& key,
+                                  const ConfigFaults& faults) {
+  std::vector<Claim> claims = ClaimsOf(service);
+  std::erase_if(claims, [&](const Claim& claim) {
+    return claim.id.space == ClaimSpace::kService && !faults.Usable(key + ".namespace");
+  });
+  return claims;
+}
+
 }  // namespace
 
 void CheckUnique(const Config& config, ConfigFaults* faults) {
@@ -68,6 +78,10 @@ void CheckUnique(const Config& config, ConfigFaults* faults) {
   }
   for (size_t i = 0; i < config.routes.size(); ++i) {
     holders.Add(KeyOf("routes", i), ClaimsOf(config.routes[i]));
+  }
+  for (size_t i = 0; i < config.services.size(); ++i) {
+    const std::string key = KeyOf("services", i);
+    holders.Add(key, UsableClaimsOf(config.services[i], key, *faults));
   }
   CheckCores(config, faults);
 }

@@ -53,7 +53,7 @@ absl::StatusOr<Ipv4Address> ParseHostAddress(const std::string& text) {
                "224.0.0.0/3)");
 }
 
-absl::StatusOr<InterfaceAddress> ParseInterfaceAddress(const std::string& text) {
+absl::StatusOr<AddressWithLength> ParseInterfaceAddress(const std::string& text) {
   const std::vector<std::string> parts = absl::StrSplit(text, '/');
   if (parts.size() != 2) {
     return Wrong(text, "is not an address with its segment's length (expected, say, ",
@@ -63,7 +63,7 @@ absl::StatusOr<InterfaceAddress> ParseInterfaceAddress(const std::string& text) 
   if (!address.ok()) return address.status();
   const absl::StatusOr<uint32_t> length = ParseIntegerIn(parts[1], 1, 32);
   if (!length.ok()) return length.status();
-  return InterfaceAddress{*address, static_cast<uint8_t>(*length)};
+  return AddressWithLength{*address, static_cast<uint8_t>(*length)};
 }
 
 absl::StatusOr<MacAddress> ParseUnicastMac(const std::string& text) {

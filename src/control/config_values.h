@@ -17,11 +17,11 @@ namespace podwarp {
 absl::StatusOr<Ipv4Address> ParseHostAddress(const std::string& text);
 
 // A host's address with the length of its segment's range: 192.168.50.1/24.
-struct InterfaceAddress {
+struct AddressWithLength {
   Ipv4Address address;
   uint8_t prefix_length = 0;
 };
-absl::StatusOr<InterfaceAddress> ParseInterfaceAddress(const std::string& text);
+absl::StatusOr<AddressWithLength> ParseInterfaceAddress(const std::string& text);
 
 // Neither zero nor a group.
 absl::StatusOr<MacAddress> ParseUnicastMac(const std::string& text);

@@ -14,6 +14,7 @@ namespace {
 const std::string& KeyFor(const RemoteNodeConfig& remote) { return remote.name; }
 std::string KeyFor(const PodConfig& pod) { return pod.full_name(); }
 const Ipv4Prefix& KeyFor(const RouteConfig& route) { return route.prefix; }
+std::string KeyFor(const ServiceConfig& service) { return service.full_name(); }
 
 const std::string& ToText(const std::string& key) { return key; }
 std::string ToText(const Ipv4Prefix& key) { return key.ToString(); }
@@ -32,7 +33,8 @@ std::optional<K> ToKey(const std::string& text) {
 template <typename T>
 constexpr ObjectKind kKindOf = std::is_same_v<T, PodConfig>          ? ObjectKind::kPod
                                : std::is_same_v<T, RemoteNodeConfig> ? ObjectKind::kNode
-                                                                     : ObjectKind::kRoute;
+                               : std::is_same_v<T, RouteConfig>      ? ObjectKind::kRoute
+                                                                     : ObjectKind::kService;
 
 template <typename T>
 std::string NameFor(const T& object) {
@@ -47,8 +49,10 @@ decltype(auto) WithKind(ObjectKind kind, const Visit& visit) {
       return visit(std::type_identity<PodConfig>());
     case ObjectKind::kNode:
       return visit(std::type_identity<RemoteNodeConfig>());
-    default:
+    case ObjectKind::kRoute:
       return visit(std::type_identity<RouteConfig>());
+    default:
+      return visit(std::type_identity<ServiceConfig>());
   }
 }
 
@@ -66,6 +70,7 @@ Config SettingsOf(Config config) {
   config.pods.clear();
   config.nodes.clear();
   config.routes.clear();
+  config.services.clear();
   return config;
 }
 
@@ -79,6 +84,7 @@ DesiredState::DesiredState(const Config& config) : settings_(SettingsOf(config))
   for (const RemoteNodeConfig& node : config.nodes) Put(node, Origin::kFile);
   for (const RouteConfig& route : config.routes) Put(route, Origin::kFile);
   for (const PodConfig& pod : config.pods) Put(pod, Origin::kFile);
+  for (const ServiceConfig& service : config.services) Put(service, Origin::kFile);
 }
 
 DesiredState::DesiredState(const Config& config, const DesiredState& other) : DesiredState(config) {
@@ -94,9 +100,11 @@ DesiredState::DesiredState(const Config& config, const DesiredState& other) : De
   restore(other.entries<RemoteNodeConfig>());
   restore(other.entries<RouteConfig>());
   restore(other.entries<PodConfig>());
+  restore(other.entries<ServiceConfig>());
   restore_hidden(other.Of<RemoteNodeConfig>().hidden);
   restore_hidden(other.Of<RouteConfig>().hidden);
   restore_hidden(other.Of<PodConfig>().hidden);
+  restore_hidden(other.Of<ServiceConfig>().hidden);
 }
 
 void DesiredState::Restore(const Object& object) {
@@ -241,6 +249,10 @@ absl::Status DesiredState::CheckReferences(const RouteConfig& route) const {
   return absl::FailedPreconditionError(absl::StrCat("node: no node is called '", route.node, "'"));
 }
 
+absl::Status DesiredState::CheckReferences(const ServiceConfig& /*service*/) const {
+  return absl::OkStatus();
+}
+
 // --- That it is there. ---
 
 DesiredState::Made DesiredState::Make(const Edit& edit) {
@@ -320,6 +332,14 @@ void DesiredState::Enter(const RouteConfig& route) { ++routes_to_[route.node]; }
 void DesiredState::Leave(const RouteConfig& route) {
   const auto routes = routes_to_.find(route.node);
   if (--routes->second == 0) routes_to_.erase(routes);
+}
+
+void DesiredState::Enter(const ServiceConfig& service) {
+  Take(ClaimsOf(service), NameFor(service));
+}
+
+void DesiredState::Leave(const ServiceConfig& service) {
+  Release(ClaimsOf(service), NameFor(service));
 }
 
 void DesiredState::Take(const std::vector<Claim>& claims, const std::string& name) {

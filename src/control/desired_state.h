@@ -88,7 +88,7 @@ class DesiredState {
   const Entries<T>& entries() const {
     return std::get<Kind<T>>(kinds_).entries;
   }
-  const Config& settings() const { return settings_; }  // without pods, nodes and routes
+  const Config& settings() const { return settings_; }  // without pods, nodes, routes, services
 
  private:
   template <typename T>
@@ -121,6 +121,7 @@ class DesiredState {
   absl::Status CheckReferences(const PodConfig& pod) const;
   absl::Status CheckReferences(const RemoteNodeConfig& remote) const;
   absl::Status CheckReferences(const RouteConfig& route) const;
+  absl::Status CheckReferences(const ServiceConfig& service) const;
   // Who has exactly this; null if nobody.
   std::optional<std::string> HolderOf(const Claim& claim) const;
 
@@ -132,15 +133,18 @@ class DesiredState {
   void Enter(const PodConfig& pod);
   void Enter(const RemoteNodeConfig& remote);
   void Enter(const RouteConfig& route);
+  void Enter(const ServiceConfig& service);
   void Leave(const PodConfig& pod);
   void Leave(const RemoteNodeConfig& remote);
   void Leave(const RouteConfig& route);
+  void Leave(const ServiceConfig& service);
   void Take(const std::vector<Claim>& claims, const std::string& name);
   void Release(const std::vector<Claim>& claims, const std::string& name);
 
   Config settings_;
-  std::tuple<Kind<PodConfig>, Kind<RemoteNodeConfig>, Kind<RouteConfig>> kinds_;
-  // Of settings, pods and nodes: by whom. A route claims its key, and that is enough.
+  std::tuple<Kind<PodConfig>, Kind<RemoteNodeConfig>, Kind<RouteConfig>, Kind<ServiceConfig>>
+      kinds_;
+  // Of settings, pods, nodes and services: by whom. A route claims its key, and that is enough.
   absl::flat_hash_map<ClaimId, std::string> holders_;
   absl::btree_map<Ipv4Prefix, std::string> ranges_;     // of nodes and this one, and whose they are
   absl::flat_hash_map<std::string, size_t> routes_to_;  // each node

@@ -1,6 +1,7 @@
 #include "control/node.h"
 
 #include <glog/logging.h>
+#include <rte_cycles.h>
 
 #include <algorithm>
 
@@ -33,6 +34,7 @@ Node::Node(const Config* config, Tables* tables, PortFactory* ports, WorkerSet* 
       pool_(pool),
       hairpin_mode_(config->hairpin_mode),
       owners_(tables),
+      services_(rte_get_tsc_hz(), tables, &owners_),
       announcer_(config->limits.announcements_per_second) {}
 
 absl::Status Node::Start(absl::Time now) {
@@ -44,6 +46,9 @@ absl::Status Node::Start(absl::Time now) {
   PublishSettings();
   for (const RemoteNodeConfig& node : config_.nodes) status.Update(ComeNode(node, now));
   for (const RouteConfig& route : config_.routes) status.Update(SetRoute(route));
+  for (const ServiceConfig& service : config_.services) {
+    status.Update(ApplyService(nullptr, &service));
+  }
   for (const PodConfig& pod : config_.pods) ComePod(pod, now);
   return status;
 }
@@ -52,6 +57,7 @@ absl::Status Node::PublishRanges() {
   absl::Status status = owners_.Add(kRanges, {.kind = NextHopKind::kUnowned});
   status.Update(owners_.Add(kReserved, {.kind = NextHopKind::kReserved}));
   status.Update(owners_.Add(kGateway, {.kind = NextHopKind::kLocal}));
+  status.Update(services_.Start());
   for (const Ipv4Prefix& range : config_.pod_ranges) {
     status.Update(owners_.Claim(kRanges, range, generation_));
   }
@@ -140,7 +146,9 @@ void Node::PublishSettings() {
                         .gateway_mac = config_.gateway.mac,
                         .gateway_address = config_.gateway.address,
                         .promiscuous_arp = hairpin_mode_ == HairpinMode::kPromiscuousArp,
-                        .allow_hairpin = hairpin_mode_ != HairpinMode::kNone};
+                        .allow_hairpin = hairpin_mode_ != HairpinMode::kNone,
+                        .services = services_.adjacency(),
+                        .hairpin_address = config_.hairpin_address};
   if (router != nullptr) {
     settings.external_from_host = router->adjacency;
     settings.external_from_pod = router->adjacency;

@@ -19,6 +19,7 @@
 #include "control/config.h"
 #include "control/neighbors.h"
 #include "control/port_factory.h"
+#include "control/services.h"
 #include "control/worker_set.h"
 #include "podwarp/dataplane/event.h"
 
@@ -55,10 +56,11 @@ class Node {
   void Stop();
 
   // --- For reports. ---
-  // As podwarp was started with it: pods, nodes, routes and hairpin mode may be others by now.
+  // As podwarp was started with it: objects and the hairpin mode may be others by now.
   const Config& config() const { return config_; }
   const std::map<std::string, PodRecord>& pods() const { return pods_; }  // by namespace/name
   const std::map<std::string, RemoteNodeConfig>& remote_nodes() const { return remote_nodes_; }
+  const std::map<std::string, ServiceConfig>& services() const { return services_.all(); }
   const AddressOwners& owners() const { return owners_; }
   const Neighbors& neighbors() const { return neighbors_; }
   const Tables& tables() const { return tables_; }
@@ -102,6 +104,7 @@ class Node {
   void StopAsking(const RemoteNodeConfig& node);
   void ForgetStranger(Ipv4Address address);
   absl::Status SetRoute(const RouteConfig& route);
+  absl::Status ApplyService(const ServiceConfig* before, const ServiceConfig* after);
 
   void Handle(const Event& event, absl::Time now);
   void HandleAnswer(const Event& event, absl::Time now);
@@ -129,6 +132,7 @@ class Node {
 
   HairpinMode hairpin_mode_;
   AddressOwners owners_;
+  Services services_;
   Neighbors neighbors_;
   Announcer announcer_;
   std::map<std::string, PodRecord> pods_;

@@ -54,6 +54,9 @@ absl::Status Node::Apply(const Change& change, absl::Time now) {
     return owners_.Release(NodeName(gone->node), gone->prefix, ++generation_);
   }
   const Object& object = change.after.has_value() ? *change.after : *change.before;
+  if (KindOf(object) == ObjectKind::kService) {
+    return ApplyService(Get<ServiceConfig>(change.before), Get<ServiceConfig>(change.after));
+  }
   if (KindOf(object) == ObjectKind::kPod) {
     return ApplyPod(Get<PodConfig>(change.before), Get<PodConfig>(change.after), now);
   }
@@ -67,6 +70,10 @@ void Node::SetHairpinMode(HairpinMode mode) {
 
 absl::Status Node::SetRoute(const RouteConfig& route) {
   return owners_.Claim(NodeName(route.node), route.prefix, ++generation_);
+}
+
+absl::Status Node::ApplyService(const ServiceConfig* before, const ServiceConfig* after) {
+  return services_.Apply(before, after, ++generation_);
 }
 
 // --- Pods. ---

@@ -3,6 +3,7 @@
 #include "control/config_checks.h"
 #include "control/config_sections.h"
 #include "control/config_values.h"
+#include "control/service_values.h"
 #include "control/text_list.h"
 
 namespace podwarp {
@@ -27,6 +28,20 @@ struct PodPortToJson {
   }
   Document operator()(const VdevPortConfig& device) const { return {{"vdev", device.vdev}}; }
 };
+
+Document ServicePortDocument(const ServicePortConfig& port) {
+  Document json = Document::object();
+  if (!port.name.empty()) json["name"] = port.name;
+  json["protocol"] = ProtocolWord(port.protocol);
+  json["port"] = port.port;
+  json["backends"] = Document::array();
+  for (const BackendConfig& backend : port.backends) {
+    json["backends"].push_back({{"address", backend.address.ToString()},
+                                {"port", backend.port},
+                                {"state", ToString(backend.phase)}});
+  }
+  return json;
+}
 
 template <typename T>
 absl::StatusOr<Object> Read(const Document& body, const ObjectDefaults& defaults,
@@ -57,6 +72,8 @@ absl::StatusOr<Object> ObjectFromJson(ObjectKind kind, const Document& body,
       return Read(body, defaults, ReadRemoteNode);
     case ObjectKind::kRoute:
       return Read(body, defaults, ReadRoute);
+    case ObjectKind::kService:
+      return Read(body, defaults, ReadService);
   }
   return absl::InternalError("no such kind of object");
 }
@@ -86,6 +103,18 @@ Document ToJson(const RemoteNodeConfig& remote) {
 
 Document ToJson(const RouteConfig& route) {
   return {{"prefix", route.prefix.ToString()}, {"node", route.node}};
+}
+
+Document ToJson(const ServiceConfig& service) {
+  Document json = {{"name", service.name},
+                   {"namespace", service.service_namespace},
+                   {"address", service.address.ToString()},
+                   {"session_affinity", AffinityText(service.session_affinity)}};
+  json["ports"] = Document::array();
+  for (const ServicePortConfig& port : service.ports) {
+    json["ports"].push_back(ServicePortDocument(port));
+  }
+  return json;
 }
 
 Document ToJson(const Object& object) {

@@ -17,6 +17,7 @@ absl::StatusOr<Object> ObjectFromJson(ObjectKind kind, const Document& body,
 Document ToJson(const PodConfig& pod);
 Document ToJson(const RemoteNodeConfig& remote);
 Document ToJson(const RouteConfig& route);
+Document ToJson(const ServiceConfig& service);
 Document ToJson(const Object& object);
 
 // The effective configuration, defaults and all, with the keys of its file.

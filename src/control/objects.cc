@@ -12,6 +12,8 @@ std::string_view ToString(ObjectKind kind) {
       return "node";
     case ObjectKind::kRoute:
       return "route";
+    case ObjectKind::kService:
+      return "service";
   }
   return "";
 }
@@ -25,7 +27,8 @@ std::string_view ToString(Origin origin) { return origin == Origin::kFile ? "fil
 std::string KeyOf(const Object& object) {
   if (const auto* pod = std::get_if<PodConfig>(&object)) return pod->full_name();
   if (const auto* node = std::get_if<RemoteNodeConfig>(&object)) return node->name;
-  return std::get<RouteConfig>(object).prefix.ToString();
+  if (const auto* route = std::get_if<RouteConfig>(&object)) return route->prefix.ToString();
+  return std::get<ServiceConfig>(object).full_name();
 }
 
 ObjectDefaults DefaultsOf(const Config& config) {
@@ -41,5 +44,13 @@ void FillDefaults(const ObjectDefaults& defaults, RemoteNodeConfig* remote) {
 }
 
 void FillDefaults(const ObjectDefaults& /*defaults*/, RouteConfig* /*route*/) {}
+
+void FillDefaults(const ObjectDefaults& /*defaults*/, ServiceConfig* service) {
+  for (ServicePortConfig& port : service->ports) {
+    for (BackendConfig& backend : port.backends) {
+      if (backend.port == 0) backend.port = port.port;
+    }
+  }
+}
 
 }  // namespace podwarp

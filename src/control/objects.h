@@ -1,5 +1,6 @@
-// What a node is told to have beyond its own settings: pods, remote nodes, and routes to pods that
-// run elsewhere than their address says. Each comes from the configuration file or through the API.
+// What a node is told to have beyond its own settings: pods, remote nodes, routes to pods that run
+// elsewhere than their address says, and services. Each comes from the configuration file or
+// through the API.
 //
 // Plain data, for any thread.
 #pragma once
@@ -14,11 +15,13 @@
 
 namespace podwarp {
 
-using Object = std::variant<PodConfig, RemoteNodeConfig, RouteConfig>;
+using Object = std::variant<PodConfig, RemoteNodeConfig, RouteConfig, ServiceConfig>;
 
 // In the order of Object's alternatives.
-enum class ObjectKind : uint8_t { kPod, kNode, kRoute };
-std::string_view ToString(ObjectKind kind);  // "pod", "node", "route"
+enum class ObjectKind : uint8_t { kPod, kNode, kRoute, kService };
+inline constexpr ObjectKind kObjectKinds[] = {ObjectKind::kPod, ObjectKind::kNode,
+                                              ObjectKind::kRoute, ObjectKind::kService};
+std::string_view ToString(ObjectKind kind);  // "pod", "node", "route", "service"
 // "pod default/web-1": what messages call an object.
 std::string NameOf(ObjectKind kind, std::string_view key);
 
@@ -41,6 +44,8 @@ ObjectDefaults DefaultsOf(const Config& config);
 void FillDefaults(const ObjectDefaults& defaults, PodConfig* pod);
 void FillDefaults(const ObjectDefaults& defaults, RemoteNodeConfig* remote);
 void FillDefaults(const ObjectDefaults& defaults, RouteConfig* route);
+// Backends have the port of the service.
+void FillDefaults(const ObjectDefaults& defaults, ServiceConfig* service);
 
 // An object is to be there, as it is, or not to be there any more.
 struct Edit {

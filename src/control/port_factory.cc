@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "platform/host_interface.h"
 #include "platform/pod_interface.h"
 #include "port/ethdev_port.h"
 #include "port/tap_port.h"
@@ -20,6 +19,14 @@ uint16_t HostMtu(const Config& config) {
   for (const UplinkConfig& uplink : config.uplinks) mtu = std::min(mtu, uplink.mtu_bytes);
   return mtu;
 }
+
+template <typename P>
+absl::StatusOr<std::unique_ptr<Port>> AsPort(absl::StatusOr<std::unique_ptr<P>> port) {
+  if (!port.ok()) return port.status();
+  return *std::move(port);
+}
+
+}  // namespace
 
 HostInterfaceSettings HostSettings(const Config& config, const HostPortConfig& host) {
   HostInterfaceSettings settings{.interface = host.interface,
@@ -39,14 +46,6 @@ HostInterfaceSettings HostSettings(const Config& config, const HostPortConfig& h
   }
   return settings;
 }
-
-template <typename P>
-absl::StatusOr<std::unique_ptr<Port>> AsPort(absl::StatusOr<std::unique_ptr<P>> port) {
-  if (!port.ok()) return port.status();
-  return *std::move(port);
-}
-
-}  // namespace
 
 MacAddress HostMac(const Config& config) {
   return MacAddress::DeriveFrom(absl::StrCat(config.node_name, "/host"));

@@ -10,10 +10,13 @@
 
 #include "absl/status/statusor.h"
 #include "control/config.h"
+#include "platform/host_interface.h"
 #include "podwarp/port/port.h"
 #include "port/vhost_backend.h"
 
 namespace podwarp {
+
+struct HostInterfaceSettings;
 
 class PortFactory {
  public:
@@ -54,6 +57,9 @@ class DevicePortFactory final : public PortFactory {
 PortSettings UplinkSettings(const Config& config, const UplinkConfig& uplink, uint16_t workers);
 PortSettings HostPortSettings(const Config& config, const HostPortConfig& host, uint16_t workers);
 PortSettings PodPortSettings(const Config& config, const PodConfig& pod, uint16_t workers);
+
+// What the kernel's side of the host port is to be.
+HostInterfaceSettings HostSettings(const Config& config, const HostPortConfig& host);
 
 // The kernel's own MAC behind the host port: derived, so that it survives a restart.
 MacAddress HostMac(const Config& config);

@@ -62,6 +62,7 @@ absl::Status Reconciler::Restore(absl::Time now) {
   restore(state_.entries<RemoteNodeConfig>());
   restore(state_.entries<RouteConfig>());
   restore(state_.entries<PodConfig>());
+  restore(state_.entries<ServiceConfig>());
   for (const DesiredState::HiddenObject& hidden : refused) {
     state_.Undo({.before = std::nullopt, .after = hidden.object}, Origin::kApi);
     state_.Hide(hidden);

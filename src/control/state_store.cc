@@ -12,7 +12,7 @@ namespace {
 
 absl::StatusOr<Object> ReadRow(const std::string& kind, const std::string& key,
                                const std::string& body) {
-  for (const ObjectKind known : {ObjectKind::kPod, ObjectKind::kNode, ObjectKind::kRoute}) {
+  for (const ObjectKind known : kObjectKinds) {
     if (kind != ToString(known)) continue;
     const absl::StatusOr<Document> document = ParseJson(body);
     if (!document.ok()) return document.status();

@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "platform/masquerade.h"
-#include "platform/netlink.h"
 #include "platform/network_namespace.h"
 
 namespace podwarp {
@@ -46,7 +45,24 @@ std::vector<InterfaceAddress> AddressesOf(const HostInterfaceSettings& settings)
   return addresses;
 }
 
-std::vector<KernelRoute> RoutesOf(const HostInterfaceSettings& settings, bool other_default) {
+absl::Status SetRoutes(Netlink& netlink, const std::string& interface,
+                       const std::vector<KernelRoute>& wanted) {
+  const auto present = netlink.Routes();
+  if (!present.ok()) return present.status();
+  for (const KernelRoute& route : *present) {
+    if (route.interface != interface) continue;
+    if (std::find(wanted.begin(), wanted.end(), route) != wanted.end()) continue;
+    if (const auto status = netlink.DeleteRoute(route); !status.ok()) return status;
+  }
+  for (const KernelRoute& route : wanted) {
+    if (const auto status = netlink.ReplaceRoute(route); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::vector<KernelRoute> HostRoutes(const HostInterfaceSettings& settings, bool other_default) {
   std::vector<KernelRoute> routes;
   for (const auto* ranges : {&settings.pod_ranges, &settings.service_ranges}) {
     for (const Ipv4Prefix& range : *ranges) {
@@ -65,23 +81,6 @@ std::vector<KernelRoute> RoutesOf(const HostInterfaceSettings& settings, bool ot
   return routes;
 }
 
-absl::Status SetRoutes(Netlink& netlink, const std::string& interface,
-                       const std::vector<KernelRoute>& wanted) {
-  const auto present = netlink.Routes();
-  if (!present.ok()) return present.status();
-  for (const KernelRoute& route : *present) {
-    if (route.interface != interface) continue;
-    if (std::find(wanted.begin(), wanted.end(), route) != wanted.end()) continue;
-    if (const auto status = netlink.DeleteRoute(route); !status.ok()) return status;
-  }
-  for (const KernelRoute& route : wanted) {
-    if (const auto status = netlink.ReplaceRoute(route); !status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
 absl::Status ConfigureHostInterface(const HostInterfaceSettings& settings) {
   const std::string& interface = settings.interface;
   const auto netlink = Netlink::Open("");
@@ -95,7 +94,7 @@ absl::Status ConfigureHostInterface(const HostInterfaceSettings& settings) {
   }
   const auto other_default = (*netlink)->HasForeignDefaultRoute();
   if (!other_default.ok()) return other_default.status();
-  if (const auto status = SetRoutes(**netlink, interface, RoutesOf(settings, *other_default));
+  if (const auto status = SetRoutes(**netlink, interface, HostRoutes(settings, *other_default));
       !status.ok()) {
     return status;
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "platform/netlink.h"
 #include "podwarp/net/ip_address.h"
 #include "podwarp/net/ip_prefix.h"
 #include "podwarp/net/mac_address.h"
@@ -31,6 +32,10 @@ struct HostInterfaceSettings {
 
 // The default route by the underlay's router is the last resort: any other wins.
 inline constexpr uint32_t kUnderlayDefaultMetric = 10'000;
+
+// What the kernel sends by the interface: to pods, to services and, unless it has another default
+// route (`other_default`), by the underlay's router to everybody else.
+std::vector<KernelRoute> HostRoutes(const HostInterfaceSettings& settings, bool other_default);
 
 // Says it all, in the calling thread's namespace; may be repeated, with other settings too: what
 // podwarp set there before and is no longer wanted goes. Errors: as of Netlink, and Internal for

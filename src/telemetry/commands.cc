@@ -56,6 +56,16 @@ AnswerDict Nodes(const Node& node, std::string_view argument) {
   });
 }
 
+AnswerDict ServicePorts(const Node& node, std::string_view argument) {
+  return PageOf(ListServices(node), argument, [](const ServicePlace& place) {
+    return Describe<AnswerDict>(ReportService(place));
+  });
+}
+
+AnswerDict Connections(const Node& node, std::string_view) {
+  return Describe<AnswerDict>(ReportConnections(node));
+}
+
 AnswerDict Arp(const Node& node, std::string_view argument) {
   if (argument.find('.') != std::string_view::npos) {
     const absl::StatusOr<Ipv4Address> address = Ipv4Address::Parse(argument);
@@ -131,6 +141,8 @@ constexpr Command kCommands[] = {
     {"/podwarp/arp", Answer<Arp>,
      "Who has which addresses, and what ARP answers. Parameters: START (first entry), or one "
      "address"},
+    {"/podwarp/connections", Answer<Connections>,
+     "Connections to services: how many there are, and what became of others. No parameters"},
     {"/podwarp/drops", Answer<Drops>,
      "Frames dropped, by reason. Parameters: a reason, for its meaning and the last port"},
     {"/podwarp/nodes", Answer<Nodes>,
@@ -139,6 +151,9 @@ constexpr Command kCommands[] = {
      "Pods of this node: addresses, state, conflicts, frames. Parameters: START (first entry)"},
     {"/podwarp/ports", Answer<Ports>,
      "Ports: driver, state, frames and bytes, device errors. Parameters: START (first entry)"},
+    {"/podwarp/services", Answer<ServicePorts>,
+     "Services: each port with its ready and terminating backends. Parameters: START (first "
+     "entry)"},
     {"/podwarp/version", Answer<Version>,
      "Versions of podwarp and DPDK, and which node this is. Takes no parameters"},
     {"/podwarp/workers", Answer<Workers>,

@@ -2,8 +2,10 @@
 
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "control/control_loop.h"
+#include "control/service_values.h"
 
 namespace podwarp {
 namespace {
@@ -12,6 +14,14 @@ template <typename T>
 std::vector<std::string> Texts(const std::vector<T>& values) {
   std::vector<std::string> texts;
   for (const T& value : values) texts.push_back(value.ToString());
+  return texts;
+}
+
+std::vector<std::string> Texts(const std::vector<BackendConfig>& backends) {
+  std::vector<std::string> texts;
+  for (const BackendConfig& backend : backends) {
+    texts.push_back(absl::StrCat(backend.address.ToString(), ":", backend.port));
+  }
   return texts;
 }
 
@@ -88,6 +98,34 @@ Answer Describe(const RemoteNodeReport& node) {
 }
 
 template <typename Answer>
+Answer Describe(const ServiceReport& service) {
+  Answer answer;
+  answer.Add("name", service.name)
+      .Add("address", service.address.ToString())
+      .Add("port", uint64_t{service.port})
+      .Add("protocol", ProtocolWord(service.protocol))
+      .Add("ready", Texts(service.ready))
+      .Add("terminating", Texts(service.terminating));
+  if (service.session_affinity > absl::ZeroDuration()) {
+    answer.Add("session_affinity", AffinityText(service.session_affinity));
+  }
+  return answer;
+}
+
+template <typename Answer>
+Answer Describe(const ConnectionsReport& connections) {
+  const ConnectionTable::Statistics& statistics = connections.statistics;
+  return Answer()
+      .Add("capacity", uint64_t{connections.capacity})
+      .Add("in_use", statistics.in_use)
+      .Add("added", statistics.added)
+      .Add("expired", statistics.expired)
+      .Add("removed", statistics.removed)
+      .Add("displaced", statistics.displaced)
+      .Add("most_bytes", uint64_t{connections.most_bytes});
+}
+
+template <typename Answer>
 Answer Describe(const AddressReport& address) {
   Answer answer;
   answer.Add("address", address.prefix.length() == 32 ? address.prefix.network().ToString()
@@ -119,6 +157,8 @@ Answer Describe(const WorkerReport& worker) {
       .Add("consumed", worker.consumed)
       .Add("arp_answers", worker.arp_answers)
       .Add("icmp_errors", worker.icmp_errors)
+      .Add("tcp_resets", worker.tcp_resets)
+      .Add("translated", worker.translated)
       .Add("events_lost", worker.events_lost);
 }
 
@@ -134,12 +174,16 @@ Answer Describe(const DropReport& drop) {
 template AnswerDict Describe<AnswerDict>(const PortReport&);
 template AnswerDict Describe<AnswerDict>(const PodReport&);
 template AnswerDict Describe<AnswerDict>(const RemoteNodeReport&);
+template AnswerDict Describe<AnswerDict>(const ConnectionsReport&);
+template AnswerDict Describe<AnswerDict>(const ServiceReport&);
 template AnswerDict Describe<AnswerDict>(const AddressReport&);
 template AnswerDict Describe<AnswerDict>(const WorkerReport&);
 template AnswerDict Describe<AnswerDict>(const DropReport&);
 template JsonAnswer Describe<JsonAnswer>(const PortReport&);
 template JsonAnswer Describe<JsonAnswer>(const PodReport&);
 template JsonAnswer Describe<JsonAnswer>(const RemoteNodeReport&);
+template JsonAnswer Describe<JsonAnswer>(const ConnectionsReport&);
+template JsonAnswer Describe<JsonAnswer>(const ServiceReport&);
 template JsonAnswer Describe<JsonAnswer>(const AddressReport&);
 template JsonAnswer Describe<JsonAnswer>(const WorkerReport&);
 template JsonAnswer Describe<JsonAnswer>(const DropReport&);

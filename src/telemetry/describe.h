@@ -14,6 +14,10 @@ Answer Describe(const PodReport& pod);
 template <typename Answer>
 Answer Describe(const RemoteNodeReport& node);
 template <typename Answer>
+Answer Describe(const ServiceReport& service);
+template <typename Answer>
+Answer Describe(const ConnectionsReport& connections);
+template <typename Answer>
 Answer Describe(const AddressReport& address);
 template <typename Answer>
 Answer Describe(const WorkerReport& worker);

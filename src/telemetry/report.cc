@@ -102,6 +102,37 @@ RemoteNodeReport ReportRemoteNode(const Node& node, const RemoteNodeConfig& conf
   return report;
 }
 
+std::vector<ServicePlace> ListServices(const Node& node) {
+  std::vector<ServicePlace> places;
+  for (const auto& [name, service] : node.services()) {
+    for (const ServicePortConfig& port : service.ports) places.push_back({&service, &port});
+  }
+  return places;
+}
+
+ServiceReport ReportService(const ServicePlace& place) {
+  ServiceReport report;
+  report.name = NameOf(*place.service, *place.port);
+  report.address = place.service->address;
+  report.port = place.port->port;
+  report.protocol = place.port->protocol;
+  report.session_affinity = place.service->session_affinity;
+  for (const BackendConfig& backend : place.port->backends) {
+    const bool is_ready = backend.phase == BackendPhase::kReady;
+    (is_ready ? report.ready : report.terminating).push_back(backend);
+  }
+  return report;
+}
+
+ConnectionsReport ReportConnections(const Node& node) {
+  const ConnectionTable& connections = node.tables().connections;
+  ConnectionsReport report;
+  report.capacity = connections.capacity();
+  report.most_bytes = ConnectionTable::BytesFor(report.capacity);
+  report.statistics = connections.statistics();
+  return report;
+}
+
 OwnedPrefixes ListPrefixes(const Node& node, size_t start, size_t count) {
   std::vector<OwnedPrefix> all;
   all.reserve(node.tables().routes.size());
@@ -139,6 +170,8 @@ WorkerReport ReportWorker(const Node& node, size_t index) {
                       .consumed = counters.consumed.value(),
                       .arp_answers = counters.arp_answers.value(),
                       .icmp_errors = counters.icmp_errors.value(),
+                      .tcp_resets = counters.tcp_resets.value(),
+                      .translated = counters.translated.value(),
                       .events_lost = counters.events_lost.value()};
   for (const PortCounters& port : counters.ports) AddTo(report.traffic, port);
   report.cycles_busy = counters.cycles_busy.value();

@@ -64,6 +64,33 @@ struct RemoteNodeReport {
 };
 RemoteNodeReport ReportRemoteNode(const Node& node, const RemoteNodeConfig& config);
 
+// One port of a service.
+struct ServiceReport {
+  std::string name;  // "default/web:http"
+  Ipv4Address address;
+  uint16_t port = 0;
+  uint8_t protocol = 0;             // IpProtocol
+  absl::Duration session_affinity;  // zero = none
+  // As the configuration lists them.
+  std::vector<BackendConfig> ready;
+  std::vector<BackendConfig> terminating;
+};
+struct ServicePlace {
+  const ServiceConfig* service;
+  const ServicePortConfig* port;
+};
+// Ascending by namespace/name, a service's ports in its own order; valid until the next change.
+std::vector<ServicePlace> ListServices(const Node& node);
+ServiceReport ReportService(const ServicePlace& place);
+
+// The connections to services, all together.
+struct ConnectionsReport {
+  uint32_t capacity = 0;
+  size_t most_bytes = 0;  // of memory, when all are in use
+  ConnectionTable::Statistics statistics;
+};
+ConnectionsReport ReportConnections(const Node& node);
+
 // What is known about an address, or a range of them: what ARP is answered from and frames are
 // forwarded by.
 struct AddressReport {
@@ -107,6 +134,8 @@ struct WorkerReport {
   uint64_t consumed = 0;
   uint64_t arp_answers = 0;
   uint64_t icmp_errors = 0;
+  uint64_t tcp_resets = 0;
+  uint64_t translated = 0;  // frames to and from services
   uint64_t events_lost = 0;
 };
 // REQUIRES: index < node.workers().size().

@@ -2,7 +2,9 @@
 // name.
 #include <map>
 
+#include "control/connection_expiry.h"
 #include "pipeline/service_rows.h"
+#include "support/eal.h"
 
 namespace podwarp::test {
 namespace {
@@ -295,6 +297,35 @@ TEST_F(Backends, TcpOfAGoneBackendIsReset) {
               .AndSends(kPodA, AtA(Ipv4(kRemoteService, kIpA).DontFragment(),
                                    Tcp(80, 40000, Tcp::kRst).Window(0).Sequence(1234)))}});
   EXPECT_EQ(Call(40001, Tcp::kSyn), "10.244.2.2") << "a new beginning from the same port";
+}
+
+// It has sent its request, and would never send again by itself.
+TEST_F(Backends, AClientThatWaitsForAGoneBackendIsReset) {
+  std::vector<std::pair<PortId, Packet>> asked;
+  const auto send = [&](PortId port, rte_mbuf* frame) {
+    asked.emplace_back(port, FromMbuf(MbufPtr(frame).get()));
+    return true;
+  };
+  ConnectionExpiry expiry({}, /*tsc_hz=*/uint64_t{1} << 31, &node.tables, send, TestPool());
+  SetTcp({one});
+  EXPECT_EQ(Call(40000, Tcp::kSyn), "10.244.2.1");
+  EXPECT_EQ(Call(40000), "10.244.2.1");
+  expiry.Tick(node.context.now);
+  EXPECT_TRUE(asked.empty());
+
+  SetTcp({two});
+  for (int i = 0; i < 3; ++i) expiry.Tick(node.context.now);
+  ASSERT_EQ(asked.size(), 1u) << "asked once";
+  EXPECT_EQ(asked[0].first, kPodA);
+  // Nobody expects byte 0, so that the client says what it does expect.
+  EXPECT_EQ(asked[0].second,
+            AtA(Ipv4(kRemoteService, kIpA).DontFragment(), Tcp(80, 40000, Tcp::kAck).Window(0)));
+  Check({{"its answer", kPodA,
+          Ethernet(kGatewayMac, kMacA) / Ipv4(kIpA, kRemoteService) /
+              Tcp(40000, 80).Sequence(7).Acknowledgement(4321),
+          Drops(DropReason::kServiceBackendGone)
+              .AndSends(kPodA, AtA(Ipv4(kRemoteService, kIpA).DontFragment(),
+                                   Tcp(80, 40000, Tcp::kRst).Window(0).Sequence(4321)))}});
 }
 
 TEST_F(Backends, UdpOfAGoneBackendMovesAtOnce) {

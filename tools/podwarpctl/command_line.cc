@@ -13,11 +13,13 @@ namespace {
 void AddCommands(CLI::App* app, Action* chosen) {
   AddStatusCommands(app, chosen);
   AddListCommands(app, chosen);
+  AddServiceListCommands(app, chosen);
   AddReportCommands(app, chosen);
   AddTopCommand(app, chosen);
   AddPodCommands(app, chosen);
   AddNodeCommands(app, chosen);
   AddRouteCommands(app, chosen);
+  AddServiceCommands(app, chosen);
   AddApplyCommand(app, chosen);
   AddDoctorCommand(app, chosen);
 }
@@ -76,7 +78,8 @@ std::string Fault(const CLI::App& app, const CLI::App& command, const std::strin
 absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arguments) {
   CommandLine line;
   std::string format = "table";
-  CLI::App app("Looks at a running podwarp, and changes its pods, nodes and routes", "podwarpctl");
+  CLI::App app("Looks at a running podwarp, and changes its pods, nodes, routes and services",
+               "podwarpctl");
   app.fallthrough();  // the options below may stand after the command
   app.require_subcommand(1);
   app.add_option("--socket", line.socket, "podwarp's API")

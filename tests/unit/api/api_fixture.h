@@ -40,7 +40,7 @@ class FakeBackend : public ApiBackend {
  private:
   mutable std::mutex mutex_;
   std::condition_variable unblocked_;
-  std::map<std::string, Object> objects_[3];
+  std::map<std::string, Object> objects_[std::size(kObjectKinds)];
   std::map<std::string, absl::Status> errors_;
   size_t largest_batch_ = 0;
   bool blocked_ = false;

@@ -39,8 +39,8 @@ TEST(ParseEdit, SaysWhatIsWrong) {
   EXPECT_EQ(FaultOf(R"({"op":1})"), "op: expected a text");
   EXPECT_EQ(FaultOf(R"({"op":"set"})"), "op: 'set' is neither put nor delete");
   EXPECT_EQ(FaultOf(R"({"op":"put"})"), "kind: is missing");
-  EXPECT_EQ(FaultOf(R"({"op":"put","kind":"service"})"),
-            "kind: 'service' is not a kind (expected pod, node or route)");
+  EXPECT_EQ(FaultOf(R"({"op":"put","kind":"widget"})"),
+            "kind: 'widget' is not a kind (expected pod, node, route or service)");
   EXPECT_EQ(FaultOf(R"({"op":"put","kind":"route"})"), "object: is missing");
   EXPECT_THAT(FaultOf(R"({"op":"put","kind":"route","object":null})"),
               HasSubstr("expected a JSON object"));
@@ -90,7 +90,7 @@ TEST(BulkChange, LongLinesAndManyErrorsAreBounded) {
   FakeBackend backend;
   BulkChange change(&backend);
   change.Feed(PutRoute(1));
-  for (int i = 0; i < 100; ++i) change.Feed(std::string(10'000, ' '));
+  for (int i = 0; i < 110; ++i) change.Feed(std::string(10'000, ' '));
   change.Feed("\n");
   for (int i = 0; i < 500; ++i) change.Feed("{}\n");
   change.Feed(PutRoute(2));
@@ -98,7 +98,7 @@ TEST(BulkChange, LongLinesAndManyErrorsAreBounded) {
   EXPECT_EQ(body["applied"], 2);
   EXPECT_EQ(body["failed"], 501);
   EXPECT_EQ(body["errors"].size(), 100u);
-  EXPECT_EQ(body["errors"][0]["message"], "the line has more than 65536 bytes");
+  EXPECT_EQ(body["errors"][0]["message"], "the line has more than 1048576 bytes");
 }
 
 class BulkTest : public ApiTest {
@@ -111,6 +111,13 @@ class BulkTest : public ApiTest {
     char size[32];
     snprintf(size, sizeof(size), "%zx\r\n", data.size());
     return size + data + "\r\n";
+  }
+
+  // Lines that are applied without waiting for more: routes from number `first` on.
+  static std::string Batch(uint32_t first) {
+    std::string lines;
+    for (uint32_t i = 0; i < BulkChange::kBatch; ++i) lines += PutRoute(first + i);
+    return lines;
   }
 };
 
@@ -129,9 +136,7 @@ TEST_F(BulkTest, ManyLinesGoInBatches) {
 TEST_F(BulkTest, LinesAreAppliedWhileTheBodyComes) {
   Start();
   RawClient client(socket_);
-  std::string lines;
-  for (uint32_t i = 0; i < BulkChange::kBatch; ++i) lines += PutRoute(i);
-  client.Send(kHead + Chunk(lines));
+  client.Send(kHead + Chunk(Batch(0)));
   EXPECT_TRUE(Eventually([&] { return backend_.size(kRoute) == BulkChange::kBatch; }));
   client.Send(Chunk(DeleteRoute(0)) + "0\r\n\r\n");
   EXPECT_EQ(Json::parse(BodyOf(client.Receive()))["applied"], BulkChange::kBatch + 1);
@@ -172,10 +177,13 @@ TEST_F(BulkTest, OnlySoManyAtATime) {
   Start(settings);
   RawClient first(socket_), second(socket_);
   for (RawClient* client : {&first, &second}) {
-    ASSERT_TRUE(client->Send(std::string(kHead) + "1\r\n"));
+    ASSERT_TRUE(
+        client->Send(kHead + Chunk(Batch(client == &first ? 0 : uint32_t{BulkChange::kBatch}))));
   }
-  EXPECT_TRUE(Eventually([&] { return StatusOf(Ask("POST", "/v1/bulk", PutRoute(1))) == 429; }));
-  first.Send("\n\r\n0\r\n\r\n");
+  // Both have begun.
+  ASSERT_TRUE(Eventually([&] { return backend_.size(kRoute) == 2 * BulkChange::kBatch; }));
+  Expect(429, "POST", "/v1/bulk", PutRoute(1));
+  first.Send("0\r\n\r\n");
   EXPECT_EQ(StatusOf(first.Receive()), 200);
   EXPECT_TRUE(Eventually([&] { return StatusOf(Ask("POST", "/v1/bulk", PutRoute(1))) == 200; }));
 }

@@ -104,6 +104,8 @@ TEST_F(OpenApiTest, SchemasHaveTheKeysOfObjects) {
                                  .virtual_mac = MacAddress(),
                                  .underlay_address = Ipv4Address(10, 0, 0, 1),
                                  .uplink = "up"};
+  ServiceConfig service;
+  service.ports = {{.name = "http", .protocol = 6, .port = 80, .backends = {BackendConfig()}}};
   const auto keys_of_json = [](const Json& json) {
     std::set<std::string> keys;
     for (const auto& [name, value] : json.items()) keys.insert(name);
@@ -120,6 +122,10 @@ TEST_F(OpenApiTest, SchemasHaveTheKeysOfObjects) {
   EXPECT_EQ(keys_of_schema("VhostUserPort"), keys_of_json(ToJson(pod)["port"]["vhost_user"]));
   EXPECT_EQ(keys_of_schema("Node"), keys_of_json(ToJson(node)));
   EXPECT_EQ(keys_of_schema("Route"), keys_of_json(ToJson(RouteConfig())));
+  const Json json = ToJson(service);
+  EXPECT_EQ(keys_of_schema("Service"), keys_of_json(json));
+  EXPECT_EQ(keys_of_schema("ServicePort"), keys_of_json(json["ports"][0]));
+  EXPECT_EQ(keys_of_schema("Backend"), keys_of_json(json["ports"][0]["backends"][0]));
 }
 
 }  // namespace

@@ -54,6 +54,18 @@ TEST_F(ApiServerTest, EveryKindOfObject) {
             R"({"error":{"code":"not_found","object":"route 10.1.2.3/32",)"
             R"("message":"there is no route 10.1.2.3/32"}})");
   EXPECT_EQ(Expect(404, "GET", "/v1/nodes/node-x")["error"]["object"], "node node-x");
+  Expect(201, "PUT", "/v1/services/shop/cart", R"({"address":"10.96.0.1","ports":[{"port":80}]})");
+  EXPECT_EQ(Expect(200, "PUT", "/v1/services/shop/cart",
+                   R"({"address":"10.96.0.1","session_affinity":"1h","ports":[{"port":80,
+                       "backends":[{"address":"10.244.1.10"}]}]})")["changed"],
+            (Json{"session_affinity", "ports"}));
+  const Json cart = Expect(200, "GET", "/v1/services/shop/cart");
+  EXPECT_EQ(cart["key"], "shop/cart");
+  EXPECT_EQ(cart["object"]["ports"][0]["backends"][0]["port"], 80);
+  EXPECT_EQ(Expect(200, "GET", "/v1/services")["items"][0]["key"], "shop/cart");
+  EXPECT_THAT(MessageOf(Expect(400, "PUT", "/v1/services/shop/a.b",
+                               R"({"address":"10.96.0.1","ports":[{"port":80}]})")),
+              HasSubstr("'a.b' is not a DNS label"));
 }
 
 TEST_F(ApiServerTest, ListsArePaged) {
@@ -74,6 +86,22 @@ TEST_F(ApiServerTest, ListsArePaged) {
               HasSubstr("limit: '0' is not a whole number from 1 to 10000"));
   EXPECT_EQ(MessageOf(Expect(400, "GET", "/v1/pods?page=2")),
             "page: unknown parameter (known: after, limit)");
+}
+
+TEST_F(ApiServerTest, TheLargestServiceFits) {
+  Json service = {{"address", "10.96.0.1"}, {"ports", {{{"port", 80}}}}};
+  Json& backends = service["ports"][0]["backends"] = Json::array();
+  for (int i = 0; i < 5'000; ++i) {
+    backends.push_back({{"address", absl::StrCat("10.244.", 100 + i / 100, ".", 100 + i % 100)},
+                        {"port", 65535},
+                        {"state", "terminating"}});
+  }
+  Expect(201, "PUT", "/v1/services/default/large", service.dump());
+  service["name"] = "large";
+  const Json line = {{"op", "put"}, {"kind", "service"}, {"object", service}};
+  EXPECT_EQ(
+      Expect(200, "POST", "/v1/bulk", line.dump(), "Content-Type: application/x-ndjson\r\n").dump(),
+      R"({"applied":1,"failed":0,"errors":[]})");
 }
 
 TEST_F(ApiServerTest, ReportsAndHealth) {

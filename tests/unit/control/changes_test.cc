@@ -75,6 +75,27 @@ TEST(Changes, ComeBeforeWhatGoesButForPorts) {
                   "pod default/new comes", "route 10.0.1.0/24 goes", "node gone goes"));
 }
 
+ServiceConfig ServiceCalled(const std::string& name, Ipv4Address address) {
+  ServiceConfig service;
+  service.name = name;
+  service.address = address;
+  return service;
+}
+
+TEST(Changes, ServicesHandTheirAddressesRound) {
+  Config before, after;
+  before.services = {ServiceCalled("a", "10.96.0.1"_ip), ServiceCalled("b", "10.96.0.2"_ip),
+                     ServiceCalled("gone", "10.96.0.3"_ip), ServiceCalled("kept", "10.96.0.4"_ip)};
+  after.services = {ServiceCalled("a", "10.96.0.2"_ip), ServiceCalled("b", "10.96.0.1"_ip),
+                    ServiceCalled("new", "10.96.0.3"_ip), ServiceCalled("kept", "10.96.0.4"_ip)};
+  after.services[3].session_affinity = absl::Hours(1);
+  EXPECT_THAT(
+      Described(before, after),
+      ElementsAre("service default/gone goes", "service default/a goes", "service default/b goes",
+                  "service default/kept changes", "service default/new comes",
+                  "service default/a comes", "service default/b comes"));
+}
+
 TEST(Changes, CarryBothSides) {
   Config before, after;
   before.routes = {{.prefix = "10.0.2.0/24"_prefix, .node = "b"}};
@@ -88,6 +109,7 @@ TEST(Changes, OthersThanOfObjectsNeedARestart) {
   Config after = before;
   after.hairpin_mode = HairpinMode::kNone;
   after.pods = {PodCalled("a", "10.0.0.1"_ip)};
+  after.services = {ServiceCalled("a", "10.96.0.1"_ip)};
   EXPECT_TRUE(CheckReloadable(before, after).ok());
   after.workers.cores = {3};
   EXPECT_EQ(CheckReloadable(before, after).message(),
@@ -97,6 +119,12 @@ TEST(Changes, OthersThanOfObjectsNeedARestart) {
   EXPECT_EQ(CheckReloadable(before, after).message(),
             "uplinks, workers differ from what podwarp was started with, and can be changed by a "
             "restart only");
+  after = before;
+  after.hairpin_address = "10.0.0.9"_ip;
+  after.connections.capacity = 1024;
+  EXPECT_EQ(CheckReloadable(before, after).message(),
+            "hairpin_address, connections differ from what podwarp was started with, and can be "
+            "changed by a restart only");
 }
 
 }  // namespace

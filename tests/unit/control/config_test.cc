@@ -49,6 +49,8 @@ TEST(Config, MinimalFileGetsDefaults) {
   EXPECT_EQ(config->hairpin_mode, HairpinMode::kPromiscuousArp);
   EXPECT_THAT(config->uplinks, IsEmpty());
   EXPECT_FALSE(config->host_port.has_value());
+  EXPECT_THAT(config->services, IsEmpty());
+  EXPECT_EQ(config->connections, ConnectionsConfig());
   EXPECT_EQ(config->idle, IdleConfig());
   EXPECT_EQ(config->limits, LimitsConfig());
   EXPECT_EQ(config->file_prefix, "podwarp-node-a");
@@ -95,10 +97,16 @@ TEST(Config, ExampleShowsEveryKind) {
 
   ASSERT_EQ(config->nodes.size(), 1u);
   EXPECT_EQ(config->nodes[0].uplink, "uplink0");
+  ASSERT_EQ(config->services.size(), 1u);
+  EXPECT_EQ(config->services[0].full_name(), "default/web");
+  EXPECT_EQ(config->services[0].session_affinity, absl::Hours(3));
+  EXPECT_EQ(config->services[0].ports[0].backends.size(), 2u);
   EXPECT_THAT(config->workers.cores, ElementsAre(1));
   // What the example says of defaults is true.
   EXPECT_EQ(config->idle, IdleConfig());
   EXPECT_EQ(config->limits, LimitsConfig());
+  EXPECT_EQ(config->connections, ConnectionsConfig());
+  EXPECT_EQ(config->hairpin_address, config->gateway.address);
 }
 
 TEST(Config, TwoNodesKnowEachOther) {
@@ -117,6 +125,12 @@ TEST(Config, TwoNodesKnowEachOther) {
   expect_knows(*b, *a);
   EXPECT_EQ(a->pods.size(), 2u);
   EXPECT_EQ(b->pods.size(), 2u);
+  EXPECT_EQ(a->services, b->services);
+  ASSERT_EQ(a->services.size(), 1u);
+  const std::vector<BackendConfig>& backends = a->services[0].ports[0].backends;
+  ASSERT_EQ(backends.size(), 2u);
+  EXPECT_EQ(backends[0].address, a->pods[0].addresses[0]);
+  EXPECT_EQ(backends[1].address, b->pods[0].addresses[0]);
   EXPECT_NE(a->file_prefix, b->file_prefix);
 }
 
@@ -195,8 +209,9 @@ TEST(Config, FaultsOfTheCommandLineNameTheFlagAndComeFirst) {
             "--worker_cores: core 1 is taken by workers.cores[0] (--worker_cores); each needs one "
             "of its own\n"
             "f:4: tables: unknown key (known: node_name, virtual_mac, gateway, pod_ranges, "
-            "node_pod_ranges, service_ranges, reserved_addresses, hairpin_mode, uplinks, "
-            "host_port, pods, nodes, routes, api, workers, idle, limits, memory)\n"
+            "node_pod_ranges, service_ranges, reserved_addresses, hairpin_mode, hairpin_address, "
+            "uplinks, host_port, pods, nodes, routes, services, connections, api, workers, idle, "
+            "limits, memory)\n"
             "f:7: nodes[0].virtual_mac: 02:00:00:00:00:0b is taken by virtual_mac "
             "(--virtual_mac); each needs one of its own");
 }

@@ -34,7 +34,15 @@ RouteConfig RouteTo(const std::string& node, Ipv4Prefix prefix) {
   return {.prefix = prefix, .node = node};
 }
 
-// The file has pod default/web and node-b.
+ServiceConfig ServiceAt(const std::string& name, Ipv4Address address) {
+  ServiceConfig service;
+  service.name = name;
+  service.address = address;
+  service.ports = {{.name = "", .protocol = 6, .port = 80, .backends = {}}};
+  return service;
+}
+
+// The file has pod default/web, node-b and service default/dns.
 Config FileConfig() {
   Config config;
   config.node_name = "node-a";
@@ -42,6 +50,7 @@ Config FileConfig() {
   config.gateway = {.address = "10.244.1.1"_ip, .mac = config.virtual_mac};
   config.pod_ranges = {"10.244.0.0/16"_prefix};
   config.node_pod_ranges = {"10.244.1.0/24"_prefix};
+  config.service_ranges = {"10.96.0.0/16"_prefix};
   UplinkConfig uplink;
   uplink.name = "uplink0";
   uplink.vdev = "net_null0";
@@ -50,6 +59,7 @@ Config FileConfig() {
   config.uplinks = {uplink};
   config.pods = {PodAt("web", "10.244.1.10"_ip)};
   config.nodes = {NodeWith("node-b", "10.244.2.0/24"_prefix)};
+  config.services = {ServiceAt("dns", "10.96.0.10"_ip)};
   return config;
 }
 
@@ -137,6 +147,53 @@ TEST_F(DesiredStateTest, WhatWasGivenUpCanBeHadAgain) {
   PodConfig same_tap = PodAt("x", "10.244.1.12"_ip);
   same_tap.port = db_.port;
   EXPECT_EQ(WrongWith(Put(same_tap)), "");
+}
+
+TEST_F(DesiredStateTest, AServiceComesChangesAndGoes) {
+  const ServiceConfig web = ServiceAt("web", "10.96.0.11"_ip);
+  ServiceConfig changed = web;
+  changed.ports[0].backends = {
+      {.address = "10.244.1.10"_ip, .port = 8080, .phase = BackendPhase::kReady}};
+  EXPECT_EQ(Make(Put(web)).change, (Change{.before = std::nullopt, .after = web}));
+  EXPECT_EQ(Make(Put(web)).change, std::nullopt);
+  EXPECT_EQ(Make(Put(changed)).change, (Change{.before = web, .after = changed}));
+  EXPECT_EQ(state_.Find(ObjectKind::kService, "default/web")->object, Object(changed));
+  EXPECT_EQ(state_.List(ObjectKind::kService, "default/dns", 9).size(), 1u);
+  EXPECT_EQ(Make(Delete(changed)).change, (Change{.before = changed, .after = std::nullopt}));
+  EXPECT_FALSE(state_.Find(ObjectKind::kService, "default/web").has_value());
+}
+
+TEST_F(DesiredStateTest, AServiceHasItsAddressAlone) {
+  EXPECT_EQ(WrongWith(Put(ServiceAt("web", "10.96.0.10"_ip))),
+            "address: 10.96.0.10 is taken by service default/dns; each needs one of its own");
+  EXPECT_EQ(WrongWith(Put(ServiceAt("web", "10.97.0.10"_ip))),
+            "address: 10.97.0.10 is outside service_ranges (10.96.0.0/16)");
+  EXPECT_THAT(WrongWith(Put(ServiceAt("dns", "10.96.0.11"_ip))),
+              HasSubstr("service default/dns comes from the configuration file"));
+  ServiceConfig other = ServiceAt("dns", "10.96.0.11"_ip);
+  other.service_namespace = "other";
+  Make(Put(other));
+  other.address = "10.96.0.12"_ip;
+  Make(Put(other));
+  EXPECT_EQ(WrongWith(Put(ServiceAt("web", "10.96.0.11"_ip))), "");
+  EXPECT_THAT(WrongWith(Put(ServiceAt("web", "10.96.0.12"_ip))),
+              HasSubstr("10.96.0.12 is taken by service other/dns"));
+}
+
+TEST_F(DesiredStateTest, AServiceOfTheApiOutlivesAReload) {
+  const ServiceConfig web = ServiceAt("web", "10.96.0.11"_ip);
+  Make(Put(web));
+  Config config = FileConfig();
+  EXPECT_EQ(DesiredState(config, state_).Find(ObjectKind::kService, "default/web")->origin,
+            Origin::kApi);
+  config.services.push_back(ServiceAt("taker", "10.96.0.11"_ip));
+  const DesiredState taken(config, state_);
+  EXPECT_THAT(taken.ListHidden(9),
+              ElementsAre("service default/web: address: 10.96.0.11 is taken by service "
+                          "default/taker; each needs one of its own"));
+  // The file lets go of it.
+  EXPECT_EQ(DesiredState(FileConfig(), taken).Find(ObjectKind::kService, "default/web")->why_hidden,
+            "");
 }
 
 TEST_F(DesiredStateTest, ObjectsKeepToTheNodesSettings) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "control/node.h"
+#include "podwarp/net/headers.h"
 #include "support/describe.h"
 #include "support/eal.h"
 #include "support/fake_clock.h"
@@ -67,6 +68,25 @@ inline Config MakeConfig() {
   config.nodes = {node};
   config.routes = {{.prefix = "10.244.1.99/32"_prefix, .node = "node-b"}};
   return config;
+}
+
+// UDP to port 2, which is what FromWeb() sends to; each backend's port is 8080.
+inline const Ipv4Address kServiceAddress = "10.96.0.10"_ip;
+inline ServiceConfig MakeService(const std::vector<Ipv4Address>& backends) {
+  ServicePortConfig port;
+  port.protocol = kIpProtocolUdp;
+  port.port = 2;
+  for (const Ipv4Address& address : backends) {
+    BackendConfig backend;
+    backend.address = address;
+    backend.port = 8080;
+    port.backends.push_back(backend);
+  }
+  ServiceConfig service;
+  service.name = "web";
+  service.address = kServiceAddress;
+  service.ports = {port};
+  return service;
 }
 
 inline Packet Padded(const Packet& packet) { return packet.PadTo(60); }
@@ -161,6 +181,10 @@ class NodeTest : public testing::Test {
   static Packet FromWeb(Ipv4Address destination, uint8_t ttl = 64) {
     return Ethernet(kGatewayMac, kWebMac) / Ipv4(kWeb, destination).Ttl(ttl) / Udp(1, 2) /
            Payload(30);
+  }
+  // What FromWeb(kServiceAddress) becomes on its way to a backend.
+  static Packet ToBackendBy(MacAddress to, MacAddress from, Ipv4Address backend) {
+    return Ethernet(to, from) / Ipv4(kWeb, backend).Ttl(63) / Udp(1, 8080) / Payload(30);
   }
   static Packet FromWebBy(MacAddress to, MacAddress from, Ipv4Address destination) {
     return Ethernet(to, from) / Ipv4(kWeb, destination).Ttl(63) / Udp(1, 2) / Payload(30);

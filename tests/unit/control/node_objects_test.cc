@@ -281,5 +281,31 @@ TEST_F(NodeObjectsTest, TheHairpinModeChanges) {
   EXPECT_TRUE(tables_->settings().allow_hairpin);
 }
 
+// --- Services. ---
+
+TEST_F(NodeObjectsTest, AServiceComesChangesAndGoes) {
+  const ServiceConfig at_db = MakeService({kDb});
+  Come(at_db);
+  EXPECT_THAT(SentBy("default/db", kServiceAddress),
+              ElementsAre(EqualsFrame(ToBackendBy(kDbMac, kGatewayMac, kDb))));
+
+  // The backend that its flow went to is gone: it goes to the other one at once.
+  const ServiceConfig on_b = MakeService({kOnB});
+  Becomes(at_db, on_b);
+  EXPECT_THAT(SentBy("uplink0", kServiceAddress),
+              ElementsAre(EqualsFrame(ToBackendBy(kNodeBMac, kVirtualMac, kOnB))));
+
+  Go(on_b);
+  EXPECT_EQ(node_->owners().OwnerOf(kServiceAddress), "ranges");
+  const uint64_t before = drops(DropReason::kUnownedAddress);
+  EXPECT_THAT(SentBy("uplink0", kServiceAddress), IsEmpty());
+  EXPECT_EQ(drops(DropReason::kUnownedAddress), before + 1);
+}
+
+TEST_F(NodeObjectsTest, AServiceThatIsNotThereDoesNotGo) {
+  EXPECT_EQ(Change(MakeService({kDb}), std::nullopt),
+            absl::FailedPreconditionError("service default/web is not there"));
+}
+
 }  // namespace
 }  // namespace podwarp::test

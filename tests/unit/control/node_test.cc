@@ -50,6 +50,22 @@ TEST_F(NodeTest, PublishesWhatTheConfigurationSays) {
   EXPECT_EQ(settings.external_from_host, kNoAdjacency);
 }
 
+TEST_F(NodeTest, PublishesServices) {
+  config_.services = {MakeService({kDb})};
+  config_.hairpin_address = kGateway;
+  StartQuietly();
+  EXPECT_EQ(node_->owners().OwnerOf(kServiceAddress), "services");
+  EXPECT_EQ(Toward(kServiceAddress).kind, NextHopKind::kService);
+  EXPECT_EQ(tables_->settings().services, node_->owners().Find("services")->adjacency);
+  EXPECT_EQ(tables_->settings().hairpin_address, kGateway);
+  Inject("default/web", FromWeb(kServiceAddress));
+  EXPECT_THAT(Sent("default/db"), ElementsAre(EqualsFrame(ToBackendBy(kDbMac, kGatewayMac, kDb))));
+
+  node_->SetHairpinMode(HairpinMode::kHairpinVeth);
+  EXPECT_EQ(tables_->settings().services, node_->owners().Find("services")->adjacency);
+  EXPECT_EQ(tables_->settings().hairpin_address, kGateway);
+}
+
 TEST_F(NodeTest, WithoutHostPortTheGatewayHasTheUnderlayAddress) {
   Start();
   EXPECT_EQ(node_->owners().OwnerOf(kUnderlay), "gateway");
@@ -242,8 +258,8 @@ TEST_F(NodeTest, ALateWishForANeighborTakesNoPodsAddress) {
 
 TEST_F(NodeTest, ANeighborThatFindsNoRoomIsWantedAgainLater) {
   AddHostPort();
-  // Entry 0, ranges, reserved, gateway, segment, host, node-b, web, db.
-  ASSERT_TRUE(TryStart(/*adjacencies=*/9).ok());
+  // Entry 0, ranges, reserved, gateway, services, segment, host, node-b, web, db.
+  ASSERT_TRUE(TryStart(/*adjacencies=*/10).ok());
   Inject("podwarp0", FromHost(kStranger));
   EXPECT_THAT(node_->neighbors().all(), IsEmpty());
   factory_["default/web"].SetState({.why_down = "eth0 was deleted", .is_gone = true});

@@ -43,6 +43,7 @@ class ReconcilerTest : public NodeTest {
     folder_ = mkdtemp(name);
     for (PodConfig& pod : config_.pods) pod.port = TapPortConfig{.interface = pod.name};
     config_.file_prefix = "podwarp-node-a";
+    config_.hairpin_address = config_.gateway.address;
     config_.uplinks[0].vdev = "net_null0";
     StartQuietly();
     Begin();

@@ -109,17 +109,27 @@ TEST_F(StateStoreTest, KeepsWhatWasWritten) {
   const Object node = RemoteNodeConfig{.name = "b",
                                        .virtual_mac = MacAddress::DeriveFrom("b"),
                                        .pod_ranges = {Ipv4Prefix(Ipv4Address(10, 9, 0, 0), 16)}};
+  ServiceConfig service;
+  service.name = "web";
+  service.address = Ipv4Address(10, 96, 0, 1);
+  service.session_affinity = absl::Hours(3);
+  service.ports = {
+      {.name = "http",
+       .protocol = 6,
+       .port = 80,
+       .backends = {{.address = Ipv4Address(10, 244, 1, 10), .port = 8080, .phase = {}}}}};
   {
     const std::unique_ptr<StateStore> store = Open();
-    const std::vector<Edit> edits = {Put(pod), Put(node), Put(Route(1, "b")), Put(Route(2, "b")),
-                                     Put(Route(3, "b"))};
+    const std::vector<Edit> edits = {Put(pod),           Put(node),          Put(Route(1, "b")),
+                                     Put(Route(2, "b")), Put(Route(3, "b")), Put(service)};
     ASSERT_TRUE(store->Write(edits).ok());
     const std::vector<Edit> more = {Put(Route(2, "c")), Delete(Route(1, "b")), Delete(Route(9, "")),
                                     Put(Route(4, "b")), Delete(Route(4, "b"))};
     ASSERT_TRUE(store->Write(more).ok());
     ASSERT_TRUE(store->Write({}).ok());
   }
-  EXPECT_THAT(Objects(), ElementsAre(node, pod, Object(Route(2, "c")), Object(Route(3, "b"))));
+  EXPECT_THAT(Objects(), ElementsAre(node, pod, Object(Route(2, "c")), Object(Route(3, "b")),
+                                     Object(service)));
 }
 
 TEST_F(StateStoreTest, FileIsForItsOwnerAlone) {
@@ -147,7 +157,7 @@ TEST_F(StateStoreTest, WhatCannotBeReadStaysAndIsNamed) {
   Open();
   RunOnFile(
       "INSERT INTO objects VALUES ('route', '10.0.0.9/32', '{\"prefix\":\"10.0.0.9/32\"}'),"
-      " ('route', '10.0.0.8/32', '{'), ('service', 'x', '{}'),"
+      " ('route', '10.0.0.8/32', '{'), ('widget', 'x', '{}'),"
       " ('route', '10.0.0.7/32', '{\"prefix\":\"10.0.0.6/32\",\"node\":\"b\"}')");
   for (int i = 0; i < 2; ++i) {
     const absl::StatusOr<Loaded> loaded = Load(Open().get());
@@ -157,7 +167,7 @@ TEST_F(StateStoreTest, WhatCannotBeReadStaysAndIsNamed) {
                 ElementsAre("route 10.0.0.7/32: it calls itself 10.0.0.6/32",
                             HasSubstr("route 10.0.0.8/32: is not JSON at line 1, column 2"),
                             "route 10.0.0.9/32: node: is missing",
-                            "service x: there is no such kind of object"));
+                            "widget x: there is no such kind of object"));
   }
   const Edit edit = Put(Route(9, "b"));
   ASSERT_TRUE(Open()->Write({&edit, 1}).ok());

@@ -78,26 +78,15 @@ TEST(CommandLine, OptionsOfAPortNeedThatPort) {
 }
 
 TEST(CommandLine, EachCommandHasHelpWithExamples) {
-  for (const std::vector<std::string>& command :
-       std::vector<std::vector<std::string>>{{"status"},
-                                             {"version"},
-                                             {"reload"},
-                                             {"pods"},
-                                             {"nodes"},
-                                             {"routes"},
-                                             {"arp"},
-                                             {"ports"},
-                                             {"workers"},
-                                             {"drops"},
-                                             {"top"},
-                                             {"pod", "add"},
-                                             {"pod", "del"},
-                                             {"node", "add"},
-                                             {"node", "del"},
-                                             {"route", "add"},
-                                             {"route", "del"},
-                                             {"apply"},
-                                             {"doctor"}}) {
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"status"},       {"version"},        {"reload"},
+           {"pods"},         {"nodes"},          {"routes"},
+           {"services"},     {"connections"},    {"arp"},
+           {"ports"},        {"workers"},        {"drops"},
+           {"top"},          {"pod", "add"},     {"pod", "del"},
+           {"node", "add"},  {"node", "del"},    {"route", "add"},
+           {"route", "del"}, {"service", "add"}, {"service", "del"},
+           {"apply"},        {"doctor"}}) {
     std::vector<std::string> arguments = command;
     arguments.push_back("--help");
     const absl::StatusOr<CommandLine> line = ParseCommandLine(arguments);

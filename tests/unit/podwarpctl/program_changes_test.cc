@@ -114,6 +114,31 @@ TEST_F(Changes, NodeAdd) {
   EXPECT_THAT(without.err, HasSubstr("the node needs --mac, or --underlay"));
 }
 
+TEST_F(Changes, ServiceAdd) {
+  api_.On("PUT /v1/services/default/web", kCreated);
+  EXPECT_EQ(OutputOf({"service", "add", "web", "--ip", "10.96.0.10", "--port", "80/udp",
+                      "--backend", "10.244.1.10:8080,10.244.2.10", "--affinity", "3h"}),
+            "service default/web created\n");
+  EXPECT_EQ(
+      BodyOfFirst(),
+      (Json{{"address", "10.96.0.10"},
+            {"session_affinity", "3h"},
+            {"ports",
+             {{{"port", 80},
+               {"protocol", "udp"},
+               {"backends",
+                {{{"address", "10.244.1.10"}, {"port", 8080}}, {{"address", "10.244.2.10"}}}}}}}}));
+  for (const char* wrong : {"http", "80tcp", ""}) {
+    const Ended ended = Run({"service", "add", "web", "--ip", "10.96.0.10", "--port", wrong});
+    EXPECT_EQ(ended.status, 2) << wrong;
+  }
+}
+
+TEST_F(Changes, ServiceDel) {
+  api_.On("DELETE /v1/services/shop/cart", {{"deleted", true}});
+  EXPECT_EQ(OutputOf({"service", "del", "shop/cart"}), "service shop/cart deleted\n");
+}
+
 TEST_F(Changes, RouteAdd) {
   api_.On("PUT /v1/routes/10.1.2.3%2F32", kCreated);
   EXPECT_EQ(OutputOf({"route", "add", "10.1.2.3/32", "node-b"}), "route 10.1.2.3/32 created\n");

@@ -141,6 +141,91 @@ TEST_F(Lists, Arp) {
   EXPECT_EQ(JsonOf({"arp", "10.244.1.10"}), known);
 }
 
+Json Service(const std::string& key) {
+  return {{"key", key},
+          {"origin", "api"},
+          {"object",
+           {{"name", "web"},
+            {"address", "10.96.0.10"},
+            {"session_affinity", "3h"},
+            {"ports",
+             {{{"name", "http"},
+               {"protocol", "tcp"},
+               {"port", 80},
+               {"backends",
+                {{{"address", "10.244.1.10"}, {"port", 80}, {"state", "ready"}},
+                 {{"address", "10.244.1.11"}, {"port", 80}, {"state", "terminating"}}}}},
+              {{"protocol", "udp"}, {"port", 53}, {"backends", Json::array()}}}}}},
+          {"status", Json::object()}};
+}
+
+TEST_F(Lists, Services) {
+  const Json service = Service("default/web");
+  api_.On("GET /v1/services?limit=10000", Page({service}));
+  EXPECT_THAT(LinesOf({"services"}),
+              ElementsAre("SERVICE      ADDRESS     PORTS               READY/ALL  AFFINITY  FROM  "
+                          "STATE",
+                          "default/web  10.96.0.10  http:80/tcp,53/udp  1/2,0/0    3h        api   "
+                          "-"));
+  EXPECT_EQ(JsonOf({"services"}), Json::array({service}));
+}
+
+Json ConnectionOf(const std::string& client) {
+  return {{"protocol", "tcp"},
+          {"client", {{"address", client}, {"port", 40000}, {"pod", "default/web-1"}}},
+          {"service", {{"address", "10.96.0.10"}, {"port", 80}, {"name", "default/web:http"}}},
+          {"backend", {{"address", "10.244.2.10"}, {"port", 8080}}},
+          {"state", "established"},
+          {"idle_seconds", 61.5}};
+}
+
+TEST_F(Lists, Connections) {
+  const Json a = ConnectionOf("10.244.1.10");
+  const Json b = ConnectionOf("10.244.1.11");
+  api_.On("GET /v1/connections?limit=1001", Page({a}, 17));
+  api_.On("GET /v1/connections?limit=1001&start=17", Page({b}));
+  EXPECT_THAT(
+      LinesOf({"connections"}),
+      ElementsAre("PROTOCOL  CLIENT             CLIENT POD     SERVICE        NAME              "
+                  "BACKEND           BACKEND POD  STATE             IDLE",
+                  "tcp       10.244.1.10:40000  default/web-1  10.96.0.10:80  default/web:http  "
+                  "10.244.2.10:8080  -            established  1 min 1 s",
+                  "tcp       10.244.1.11:40000  default/web-1  10.96.0.10:80  default/web:http  "
+                  "10.244.2.10:8080  -            established  1 min 1 s"));
+  EXPECT_EQ(JsonOf({"connections"}), Json::array({a, b}));
+}
+
+TEST_F(Lists, ConnectionsThatAreAskedFor) {
+  const Json affinity = {{"protocol", "udp"},
+                         {"client", {{"address", "10.244.1.10"}}},
+                         {"service", {{"address", "10.96.0.10"}, {"port", 53}}},
+                         {"backend", {{"address", "10.244.2.10"}, {"port", 53}}},
+                         {"state", "affinity"},
+                         {"idle_seconds", 0}};
+  api_.On(
+      "GET /v1/connections?limit=1001&pod=default%2Fweb-1&service=shop%2Fcart"
+      "&address=10.244.1.10&state=affinity",
+      Page({affinity}));
+  EXPECT_THAT(LinesOf({"connections", "--pod", "web-1", "--service", "shop/cart", "--address",
+                       "10.244.1.10", "--state", "affinity"}),
+              ElementsAre(StartsWith("PROTOCOL"), StartsWith("udp       10.244.1.10  -     ")));
+}
+
+TEST_F(Lists, ConnectionsAreBoundedAndThatIsTold) {
+  api_.On("GET /v1/connections?limit=3",
+          Page({ConnectionOf("10.244.1.10"), ConnectionOf("10.244.1.11")}, 5));
+  api_.On("GET /v1/connections?limit=3&start=5", Page({ConnectionOf("10.244.1.12")}, 9));
+  const Ended table = Run({"connections", "--limit", "2"});
+  EXPECT_EQ(table.status, 0);
+  const std::vector<std::string> lines = absl::StrSplit(table.out, '\n', absl::SkipEmpty());
+  EXPECT_THAT(lines, SizeIs(3));
+  EXPECT_EQ(table.err, "podwarpctl: note: there are more than these 2\n");
+  const Ended json = Run({"connections", "--limit", "2", "-o", "json"});
+  EXPECT_THAT(Json::parse(json.out, nullptr, false), SizeIs(2));
+  EXPECT_EQ(json.err, "podwarpctl: note: there are more than these 2\n");
+  EXPECT_EQ(Run({"connections", "--limit", "0"}).status, 2);
+}
+
 Json PortItem(uint64_t received) {
   return {{"name", "uplink0"},
           {"role", "uplink"},
@@ -268,6 +353,7 @@ TEST_F(Lists, Status) {
                        {"pods", {{"total", 3}, {"up", 2}}},
                        {"nodes", {{"total", 1}, {"resolved", 1}}},
                        {"routes", 1000000},
+                       {"services", 2000},
                        {"received_frames", 1234},
                        {"transmitted_frames", 1200},
                        {"dropped_frames", 34},
@@ -283,7 +369,7 @@ TEST_F(Lists, Status) {
                           "ports          4 of 5 up",          //
                           "pods           2 of 3 up",          //
                           "nodes          1 of 1 resolved",    //
-                          "routes         1,000,000",
+                          "routes         1,000,000", "services       2,000",
                           "frames         1,234 received, 1,200 sent, 34 dropped",
                           "file prefix    podwarp-node-a", "configuration  /etc/podwarp/node.yaml",
                           "state          /var/lib/podwarp/state.db",

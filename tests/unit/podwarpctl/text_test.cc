@@ -119,6 +119,8 @@ TEST(Names, AreCompletedAndEncoded) {
   EXPECT_EQ(PodPath("web-1"), "/v1/pods/default/web-1");
   EXPECT_EQ(PodPath("n/web.1"), "/v1/pods/n/web.1");
   EXPECT_EQ(PodPath("n/a b/c?d#e%"), "/v1/pods/n/a%20b%2Fc%3Fd%23e%25");
+  EXPECT_EQ(ServicePath("web"), "/v1/services/default/web");
+  EXPECT_EQ(ServicePath("shop/cart"), "/v1/services/shop/cart");
   EXPECT_EQ(NodePath("node-b"), "/v1/nodes/node-b");
   EXPECT_EQ(RoutePath("10.1.2.3/32"), "/v1/routes/10.1.2.3%2F32");
 }

@@ -146,12 +146,21 @@ std::string ManyPods(int pods) {
 TEST_F(Commands, AreListedWithHelp) {
   Start(NodeYaml(kTwoPods));
   const json list = client_->Ask("/");
-  for (const char* name : {"arp", "drops", "nodes", "pods", "ports", "version", "workers"}) {
+  for (const char* name : {"arp", "connections", "drops", "nodes", "pods", "ports", "services",
+                           "version", "workers"}) {
     const std::string command = absl::StrCat("/podwarp/", name);
     EXPECT_EQ(std::count(list.begin(), list.end(), command), 1) << command;
     EXPECT_THAT(client_->Ask("/help," + command).at(command).get<std::string>(),
                 HasSubstr("arameters"));
   }
+}
+
+TEST_F(Commands, ConnectionsAreCounted) {
+  Start(NodeYaml(kTwoPods));
+  const json before = client_->Ask("/podwarp/connections");
+  EXPECT_EQ(before.at("in_use"), 0);
+  EXPECT_EQ(before.at("capacity"), node_->tables().connections.capacity());
+  EXPECT_GT(before.at("most_bytes"), 64 * before.at("capacity").get<uint64_t>());
 }
 
 TEST_F(Commands, ThreeHundredPodsComeInPages) {
@@ -218,9 +227,51 @@ TEST_F(Commands, TellOfNodesWorkersAndDrops) {
   EXPECT_EQ(client_->Ask("/podwarp/version").at("node"), "node-a");
 }
 
+TEST_F(Commands, TellOfServices) {
+  Start(NodeYaml(kTwoPods) + R"(
+service_ranges: [10.96.0.0/16]
+services:
+  - name: web
+    address: 10.96.0.10
+    session_affinity: 3h
+    ports:
+      - name: http
+        port: 80
+        backends:
+          - {address: 10.244.1.10, port: 8080}
+          - {address: 10.244.1.11, port: 8080, state: terminating}
+          - {address: 10.244.2.10, port: 8080}
+      - {name: dns, protocol: udp, port: 53}
+  - {name: db, namespace: back, address: 10.96.0.11, ports: [{protocol: sctp, port: 99}]}
+)");
+  const std::vector<json> services = AskAll("/podwarp/services");
+  ASSERT_EQ(services.size(), 3u);
+  EXPECT_EQ(services[0], json::parse(R"({"name": "back/db:99/sctp", "address": "10.96.0.11",
+      "port": 99, "protocol": "sctp", "ready": [], "terminating": []})"));
+  EXPECT_EQ(services[1], json::parse(R"({"name": "default/web:http", "address": "10.96.0.10",
+      "port": 80, "protocol": "tcp", "ready": ["10.244.1.10:8080", "10.244.2.10:8080"],
+      "terminating": ["10.244.1.11:8080"], "session_affinity": "3h"})"));
+  EXPECT_EQ(services[2].at("name"), "default/web:dns");
+  EXPECT_EQ(client_->Ask("/podwarp/arp,10.96.0.10").at("owner"), "services");
+}
+
+TEST_F(Commands, ThousandServicesComeInPages) {
+  std::string yaml = "\nservice_ranges: [10.96.0.0/16]\nservices:";
+  for (int i = 0; i < 1000; ++i) {
+    absl::StrAppend(&yaml, "\n  - {name: s-", i, ", address: 10.96.", 1 + i / 250, ".", i % 250,
+                    ", ports: [{port: 80, backends: [{address: 10.244.1.10}]}]}");
+  }
+  Start(NodeYaml(kTwoPods) + yaml);
+  std::set<std::string> names;
+  for (const json& service : AskAll("/podwarp/services")) {
+    EXPECT_TRUE(names.insert(service.at("name")).second) << service.at("name");
+  }
+  EXPECT_EQ(names.size(), 1000u);
+}
+
 TEST_F(Commands, SayWhatIsWrongWithAParameter) {
   Start(NodeYaml(kTwoPods));
-  for (const char* list : {"arp", "nodes", "pods", "ports", "workers"}) {
+  for (const char* list : {"arp", "nodes", "pods", "ports", "services", "workers"}) {
     const std::string command = absl::StrCat("/podwarp/", list);
     for (const char* start : {"x", "-1", "1x", " 1", "99999999999999999999"}) {
       EXPECT_EQ(client_->Error(command + "," + start),

@@ -64,6 +64,7 @@ void AddApplyCommand(CLI::App* app, Action* chosen) {
       "  {\"op\":\"put\",\"kind\":\"route\",\"object\":{\"prefix\":\"10.1.2.3/32\","
       "\"node\":\"node-b\"}}\n"
       "  {\"op\":\"delete\",\"kind\":\"pod\",\"key\":\"default/web-1\"}\n\n"
+      "Kinds are pod, node, route and service; objects have the keys of the configuration file.\n\n"
       "Examples:\n"
       "  podwarpctl apply changes.jsonl\n"
       "  podwarpctl routes -o json | jq -c '.[] | {op: \"delete\", kind: \"route\", key}' |\n"

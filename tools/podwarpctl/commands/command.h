@@ -28,13 +28,15 @@ struct Context {
 using Action = std::function<absl::Status(Context*)>;
 
 // Each adds commands; parsing the command line sets *chosen.
-void AddStatusCommands(CLI::App* app, Action* chosen);  // status, version, reload
-void AddListCommands(CLI::App* app, Action* chosen);    // pods, nodes, routes, arp
-void AddReportCommands(CLI::App* app, Action* chosen);  // ports, workers, drops
+void AddStatusCommands(CLI::App* app, Action* chosen);       // status, version, reload
+void AddListCommands(CLI::App* app, Action* chosen);         // pods, nodes, routes, arp
+void AddServiceListCommands(CLI::App* app, Action* chosen);  // services, connections
+void AddReportCommands(CLI::App* app, Action* chosen);       // ports, workers, drops
 void AddTopCommand(CLI::App* app, Action* chosen);
-void AddPodCommands(CLI::App* app, Action* chosen);    // pod add, pod del
-void AddNodeCommands(CLI::App* app, Action* chosen);   // node add, node del
-void AddRouteCommands(CLI::App* app, Action* chosen);  // route add, route del
+void AddPodCommands(CLI::App* app, Action* chosen);      // pod add, pod del
+void AddNodeCommands(CLI::App* app, Action* chosen);     // node add, node del
+void AddRouteCommands(CLI::App* app, Action* chosen);    // route add, route del
+void AddServiceCommands(CLI::App* app, Action* chosen);  // service add, service del
 void AddApplyCommand(CLI::App* app, Action* chosen);
 void AddDoctorCommand(CLI::App* app, Action* chosen);
 
@@ -47,6 +49,7 @@ struct ListView {
   Table table;
   std::function<std::vector<std::string>(const Json& item)> row;
   std::function<bool(const Json& item)> is_shown = [](const Json&) { return true; };
+  uint64_t most = UINT64_MAX;  // what is beyond is not shown, which is told on stderr
 };
 // A list of the API, to its end, as a table or as a JSON array with an item a line. What was shown
 // before an error stays; an array isn't closed then.

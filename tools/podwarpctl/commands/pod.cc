@@ -60,14 +60,14 @@ void TellIfDown(const PodOptions& pod, Context* context) {
   const Json& status = Field(*item, "status");
   const std::string state = StateOf(status);
   if (state.empty() || Flag(status, "up")) return;
-  *context->err << "podwarpctl: note: pod " << PodKey(pod.name) << " is " << Printable(state)
+  *context->err << "podwarpctl: note: pod " << FullName(pod.name) << " is " << Printable(state)
                 << '\n';
 }
 
 absl::Status AddPod(const PodOptions& pod, Context* context) {
   if (absl::Status status = Check(pod); !status.ok()) return status;
   absl::Status status =
-      PutObject(absl::StrCat("pod ", PodKey(pod.name)), PodPath(pod.name), ToJson(pod), context);
+      PutObject(absl::StrCat("pod ", FullName(pod.name)), PodPath(pod.name), ToJson(pod), context);
   if (status.ok() && !context->json) TellIfDown(pod, context);
   return status;
 }
@@ -129,7 +129,7 @@ void AddPodCommands(CLI::App* app, Action* chosen) {
       "  podwarpctl pod del machines/vm-1");
   del->callback([=] {
     *chosen = [=](Context* context) {
-      return DeleteObject(absl::StrCat("pod ", PodKey(*name)), PodPath(*name), context);
+      return DeleteObject(absl::StrCat("pod ", FullName(*name)), PodPath(*name), context);
     };
   });
 }

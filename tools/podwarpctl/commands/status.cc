@@ -34,6 +34,7 @@ void PrintStatus(const Json& status, std::ostream* out) {
   line("pods", PartOf(Field(status, "pods"), "up"));
   line("nodes", PartOf(Field(status, "nodes"), "resolved"));
   line("routes", Count(Number(status, "routes")));
+  line("services", Count(Number(status, "services")));
   line("frames", absl::StrCat(Count(Number(status, "received_frames")), " received, ",
                               Count(Number(status, "transmitted_frames")), " sent, ",
                               Count(Number(status, "dropped_frames")), " dropped"));
