@@ -1,4 +1,4 @@
-"""Pods, nodes and routes come, change and go by the API, while podwarp forwards."""
+"""Pods, nodes, routes and services come, change and go by the API, while podwarp forwards."""
 
 import pathlib
 import re
@@ -30,6 +30,8 @@ class ApiTest(LatePodTest):
                 self.api.delete(f"/v1/pods/{item['key']}")
         for item in self.api.items("/v1/routes"):
             self.api.delete(f"/v1/routes/{item['key']}")
+        for item in self.api.items("/v1/services"):
+            self.api.delete(f"/v1/services/{item['key']}")
 
     def put_late(self, **fields: object) -> Config:
         return self.api.put("/v1/pods/default/a2", {**self.body, **fields})
@@ -72,6 +74,37 @@ class ApiTest(LatePodTest):
         self.api.delete("/v1/pods/default/a2")
         self.restart(signal.SIGKILL)
         self.assertEqual([item["key"] for item in self.api.items("/v1/pods")], ["default/a1"])
+
+    def test_a_service_is_kept_as_it_was_told(self) -> None:
+        body: Config = {
+            "address": "10.96.0.80",
+            "session_affinity": "1h",
+            "ports": [{"port": 80, "backends": [{"address": self.peer.address}]}],
+        }
+        self.assertTrue(self.api.put("/v1/services/shop/cart", body)["created"])
+        before = self.api.get("/v1/services/shop/cart")["object"]
+        backend = {"address": self.peer.address, "port": 80, "state": "ready"}
+        self.assertEqual(before["ports"], [{"protocol": "tcp", "port": 80, "backends": [backend]}])
+        self.restart(signal.SIGKILL)
+        (item,) = self.api.items("/v1/services")
+        self.assertEqual((item["key"], item["object"]), ("shop/cart", before))
+        self.assertEqual(self.api.post("/v1/reload"), {"changes": 0, "failed": []})
+
+        body["ports"] = [{"port": 80, "backends": []}]
+        self.assertEqual(self.api.put("/v1/services/shop/cart", body)["changed"], ["ports"])
+        with self.assertRaises(Refused) as refused:
+            self.api.put("/v1/services/shop/other", body)
+        self.assertEqual(
+            (refused.exception.status, refused.exception.message),
+            (
+                409,
+                "address: 10.96.0.80 is taken by service shop/cart; each needs one of its own",
+            ),
+        )
+        self.assertEqual(self.api.items("/v1/connections?service=shop/cart"), [])
+        with self.assertRaises(Refused) as refused:
+            self.api.get("/v1/connections?service=shop/other")
+        self.assertEqual(refused.exception.status, 404)
 
     def test_what_the_api_said_makes_room_for_the_file(self) -> None:
         self.put_late()

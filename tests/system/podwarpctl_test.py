@@ -18,7 +18,7 @@ class Podwarpctl(LatePodTest):
         self.pod, self.peer = self.a.pods[0], self.b.pods[0]
 
     def tearDown(self) -> None:
-        for kind in ("pod", "route", "node"):
+        for kind in ("pod", "route", "node", "service"):
             for item in self.a.api.items(f"/v1/{kind}s"):
                 if item["origin"] == "api":
                     self.ctl(kind, "del", item["key"])
@@ -97,6 +97,27 @@ class Podwarpctl(LatePodTest):
         self.ctl("route", "del", "10.244.1.200/32")
         self.ctl("node", "del", "node-z")
         self.assertEqual([item["key"] for item in self.json("nodes")], ["node-b"])
+
+    def test_services(self) -> None:
+        backends = f"{self.pod.address}:8080,{self.peer.address}"
+        add = ("service", "add", "shop/cart", "--ip", "10.96.0.80", "--port", "53/udp")
+        said = self.ctl(*add, "--backend", backends, "--affinity", "90m")[0]
+        self.assertEqual(said, "service shop/cart created\n")
+        (row,) = self.table("services")
+        self.assertEqual(
+            (row["SERVICE"], row["ADDRESS"], row["PORTS"], row["READY/ALL"], row["AFFINITY"]),
+            ("shop/cart", "10.96.0.80", "53/udp", "2/2", "1h30m"),
+        )
+        self.assertEqual(self.ctl(*add)[0], "service shop/cart changed: session_affinity,ports\n")
+        self.assertEqual(self.table("services")[0]["READY/ALL"], "0/0")
+        wrong = ("service", "add", "x", "--ip", "10.96.0.81", "--port", "70000")
+        error = self.ctl(*wrong, status=1)[1]
+        self.assertIn("ports[0].port: '70000' is not a whole number from 1 to 65535", error)
+        self.assertEqual(self.table("connections", "--service", "shop/cart"), [])
+        error = self.ctl("connections", "--pod", "nobody", status=1)[1]
+        self.assertEqual(error, "podwarpctl: there is no pod default/nobody on this node\n")
+        self.ctl("service", "del", "shop/cart")
+        self.assertEqual(self.json("services"), [])
 
     def test_many_routes(self) -> None:
         prefixes = [f"10.244.{128 | i >> 8}.{i & 255}/32" for i in range(MANY)]

@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import signal
 import sys
+import traceback
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -25,6 +26,12 @@ PROGRAMS = (
 )
 IS_CI = os.environ.get("CI") == "true"
 LOG_LINES = 40
+
+
+class Ended(KeyboardInterrupt):
+    """By a signal. unittest lets it pass; SystemExit would be one more failure of a case or of a
+    part of it, and the run went on.
+    """
 
 
 class Result(unittest.TestResult):
@@ -53,9 +60,6 @@ class Result(unittest.TestResult):
     def addError(self, test: unittest.TestCase, err: object) -> None:
         super().addError(test, err)  # type: ignore[arg-type]
         self._tell_failure(test, self.errors[-1][1])
-        if issubclass(err[0], SystemExit):  # type: ignore[index]
-            self.stop()  # by a signal, and SIGKILL may follow
-            self.tell_reasons()
 
     def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: object) -> None:
         """A case counts once, however many of its parts fail."""
@@ -116,12 +120,22 @@ def main() -> int:
     result = Result()
     try:
         suite.run(result)
-    finally:
+    except Ended as ended:
+        # First of all, since SIGKILL may follow.
+        traceback.print_exc()
         result.tell_reasons()
+        for bed in live_beds[:]:
+            bed.remove()
+        return 128 + int(ended.args[0])
+    result.tell_reasons()
     return 0 if result.wasSuccessful() else 1
+
+
+def end_by_signal(number: int, _: object) -> None:
+    raise Ended(number)
 
 
 if __name__ == "__main__":
     for end in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(end, lambda number, _: sys.exit(128 + number))
+        signal.signal(end, end_by_signal)
     sys.exit(main())

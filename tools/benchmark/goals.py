@@ -6,7 +6,7 @@ from typing import Any
 
 from .kernel_pods import LINUX
 from .results import PODWARP, Results, ratio
-from .suites import arp, changes, latency, vhost
+from .suites import arp, changes, latency, services, vhost
 from .testpmd import FLOOR
 
 Figure = Callable[[Results], float | None]
@@ -67,9 +67,14 @@ def gain(suite: str, case: str, peer: str) -> Figure:
     return figure
 
 
-def unmeasured(_: Results) -> float | None:
-    """For what no suite measures yet."""
-    return None
+def above(suite: str, case: str, variant: str, other: str) -> Figure:
+    """What podwarp's median in one variant is more than its median in another."""
+
+    def figure(results: Results) -> float | None:
+        one, two = (results.row(suite, case, f"{PODWARP}, {name}") for name in (variant, other))
+        return one.median - two.median if one and two else None
+
+    return figure
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,25 @@ GOALS: Sequence[Goal] = (
     Goal("uplink to uplink, 256 ranges", "8 x OVS-DPDK", of(*_RANGES, "OVS-DPDK"), 8),
     Goal("1,000,000 single-pod routes, dense", f"0.6 of {FLOOR}", of(*_DENSE, FLOOR), 0.6),
     *_vhost_goals(),
-    Goal("service translation", "at most 60 cycles a frame more", unmeasured, 60, at_most=True),
+    *(
+        Goal(
+            f"service translation, {way}, 100 k connections",
+            "at most 60 cycles a frame more",
+            above("services", services.ESTABLISHED, way, services.PLAIN),
+            60,
+            at_most=True,
+        )
+        for way in (services.CALLS, services.ANSWERS)
+    ),
+    *(
+        Goal(
+            f"iperf3 by a service, {nodes}",
+            "0.85 of the same path without",
+            between("services", services.iperf_case(nodes), services.BY_SERVICE, services.DIRECT),
+            0.85,
+        )
+        for nodes in services.NODES
+    ),
     Goal(
         "2 workers",
         f"0.95 of what {FLOOR} gains from a second core",

@@ -4,7 +4,7 @@ import abc
 import contextlib
 from collections.abc import Iterator
 
-from testbed.bed import Pod, TestBed
+from testbed.bed import Node, Pod, TestBed
 from testbed.iperf import iperf
 from testbed.namespace import Namespace
 
@@ -23,6 +23,8 @@ _A, _B = "10.244.1.10", "10.244.2.10"
 class KernelPods(Contender):
     """iperf3 between them; the value is in Gbit/s of what has arrived."""
 
+    target = ""  # by what address the server is called, if not by its own
+
     def __init__(self, name: str, *, udp: bool) -> None:
         super().__init__(name)
         self._udp = udp
@@ -35,9 +37,9 @@ class KernelPods(Contender):
         with self.pods() as (client, server):
             options = ["-t", f"{max(1, round(seconds))}", "-O", "1"]
             if not self._udp:
-                said = iperf(client, server, *options)["sum_received"]
+                said = iperf(client, server, *options, target=self.target)["sum_received"]
                 return _sample(said["bits_per_second"], {})
-            said = iperf(client, server, *options, *_UDP)["sum"]
+            said = iperf(client, server, *options, *_UDP, target=self.target)["sum"]
             lost = said["lost_percent"]
             return _sample(said["bits_per_second"] * (1 - lost / 100), {"lost_%": lost})
 
@@ -51,15 +53,18 @@ def _sample(bits_per_second: float, details: dict[str, float]) -> Sample:
 class PodwarpPods(KernelPods):
     """Taps; between nodes a veth pair that each podwarp has by net_af_packet."""
 
-    def __init__(self, bench: Bench, *, nodes: int, udp: bool) -> None:
-        super().__init__("podwarp", udp=udp)
+    def __init__(self, bench: Bench, *, nodes: int, udp: bool, name: str = "podwarp") -> None:
+        super().__init__(name, udp=udp)
         self._binary = str(bench.podwarp)
         self._nodes = nodes
+
+    def edit(self, bed: TestBed, node: Node) -> None:
+        """May change a node's configuration before its start."""
 
     @contextlib.contextmanager
     def pods(self) -> Iterator[tuple[Pod, Pod]]:
         layout = {"a": 2} if self._nodes == 1 else {"a": 1, "b": 1}
-        with TestBed(self._binary, "bench", layout) as bed:
+        with TestBed(self._binary, "bench", layout, edit=self.edit) as bed:
             client, server = (pod for node in bed.nodes.values() for pod in node.pods)
             yield client, server
 

@@ -21,7 +21,8 @@ def explain(bed: TestBed, screen: Screen) -> None:
                        then: tail {vhost.log_file}
   the wire             ip netns exec {a.namespace.name} tcpdump -eni wire
   tables, counters     build/tools/podwarpctl/podwarpctl --socket {a.api.socket} top
-                       also: status pods nodes routes arp ports workers drops, pod add, --help
+                       also: status pods nodes routes services connections arp ports
+                       workers drops, pod add, --help
                        or by DPDK: dpdk-telemetry.py -f {prefix}
   configurations       {a.podwarp.config}
                        {b.podwarp.config}

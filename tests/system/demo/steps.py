@@ -6,6 +6,7 @@ from collections.abc import Callable
 from demo.failed import expect
 from demo.pods import bring_pods, take_a_pod_away
 from demo.screen import Screen
+from demo.services import hairpin, service
 from demo.tables import show_tables
 from testbed.bed import TestBed
 from testbed.command import wait_for
@@ -105,6 +106,8 @@ STEPS: list[tuple[str, Step]] = [
     ("TCP across the nodes", throughput),
     ("A node itself reaches a pod on the other node, and is reached by it", from_the_node),
     ("Pods behind vhost-user, as virtual machines are, reached from both nodes", vhost_user),
+    ("A service of pods on both nodes, called from both", service),
+    ("A pod of the service calls it, and reaches itself too", hairpin),
     ("A pod goes", take_a_pod_away),
     ("The nodes' tables and counters, by podwarpctl", show_tables),
 ]

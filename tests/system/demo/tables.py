@@ -10,5 +10,5 @@ def show_tables(bed: TestBed, screen: Screen) -> None:
     for node in bed.nodes.values():
         screen.subtitle(node.name)
         ctl = Podwarpctl(node, screen)
-        for report in ("status", "arp", "nodes", "ports", "workers", "drops"):
+        for report in ("status", "arp", "nodes", "services", "ports", "workers", "drops"):
             ctl(report)

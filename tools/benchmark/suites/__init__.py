@@ -1,12 +1,26 @@
 """All suites, in the order in which they run. A file a suite."""
 
 from ..case import Suite
-from . import arp, changes, churn, idle, idle_ports, kernel, latency, scale, startup, uplink, vhost
+from . import (
+    arp,
+    changes,
+    churn,
+    idle,
+    idle_ports,
+    kernel,
+    latency,
+    scale,
+    services,
+    startup,
+    uplink,
+    vhost,
+)
 
 SUITES: list[Suite] = [
     uplink.SUITE,
     vhost.SUITE,
     kernel.SUITE,
+    services.SUITE,
     scale.SUITE,
     idle_ports.SUITE,
     churn.SUITE,
