@@ -26,4 +26,14 @@ inline Packet ErrorToA(const Packet& frame, const Icmp& error, uint16_t id = 0) 
   return ErrorAbout(frame, error, kMacA, kGatewayMac, kGatewayIp, kIpA, id);
 }
 
+// What a sender leaves to the device: a checksum, and segments to be cut.
+inline Offload Wanted(uint8_t protocol, uint16_t segment_bytes = 0) {
+  const auto l4_bytes = static_cast<uint8_t>(protocol == kIpProtocolTcp ? 20 : 8);
+  return {.segment_bytes = segment_bytes,
+          .l3_bytes = 20,
+          .l4_bytes = l4_bytes,
+          .checksum_wanted = true,
+          .l4_protocol = protocol};
+}
+
 }  // namespace podwarp::test

@@ -8,15 +8,6 @@ namespace {
 const MacAddress kMac = "02:00:00:00:05:05"_mac;
 const Ipv4Address kIp = "10.244.1.50"_ip;
 
-Offload Wanted(uint8_t protocol, uint16_t segment_bytes = 0) {
-  const auto l4_bytes = static_cast<uint8_t>(protocol == kIpProtocolTcp ? 20 : 8);
-  return {.segment_bytes = segment_bytes,
-          .l3_bytes = 20,
-          .l4_bytes = l4_bytes,
-          .checksum_wanted = true,
-          .l4_protocol = protocol};
-}
-
 Packet Segment(MacAddress to, MacAddress from, const Ipv4& ip, const Tcp& tcp, size_t bytes) {
   return Ethernet(to, from) / ip / tcp / Payload(bytes);
 }

@@ -9,15 +9,6 @@ namespace {
 
 class ServiceFrames : public ServiceTest {};
 
-Offload Wanted(uint8_t protocol, uint16_t segment_bytes = 0) {
-  const auto l4_bytes = static_cast<uint8_t>(protocol == kIpProtocolTcp ? 20 : 8);
-  return {.segment_bytes = segment_bytes,
-          .l3_bytes = 20,
-          .l4_bytes = l4_bytes,
-          .checksum_wanted = true,
-          .l4_protocol = protocol};
-}
-
 // A packet's fragments: `bytes` of its IP payload from `offset` on.
 Packet FragmentOf(const Packet& frame, MacAddress to, MacAddress from, Ipv4 ip, uint16_t offset,
                   size_t bytes, bool more) {
