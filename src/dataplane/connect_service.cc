@@ -15,6 +15,7 @@
 // source port.
 #include "dataplane/connect_service.h"
 
+#include "net/mix.h"
 #include "podwarp/dataplane/frame.h"
 
 namespace podwarp {
@@ -27,12 +28,7 @@ constexpr uint8_t kAffinityMark = 1;         // in FlowKey::unused, which no fra
 // Fixed, unlike that of the connection table: nodes and starts must agree.
 uint64_t RingHash(const FlowKey& key) {
   const FlowKey::Words words = key.words();
-  uint64_t hash = words.addresses * 0x9e3779b97f4a7c15 ^ words.ports_and_protocol;
-  // The finalizer of SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number
-  // Generators", 2014).
-  hash = (hash ^ hash >> 30) * 0xbf58476d1ce4e5b9;
-  hash = (hash ^ hash >> 27) * 0x94d049bb133111eb;
-  return hash ^ hash >> 31;
+  return Mix(words.addresses * 0x9e3779b97f4a7c15 ^ words.ports_and_protocol);
 }
 
 FlowKey AffinityKey(const FlowKey& flow) {

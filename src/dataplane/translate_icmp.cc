@@ -18,6 +18,7 @@
 #include <cstring>
 
 #include "dataplane/icmp.h"
+#include "dataplane/translation.h"
 #include "podwarp/dataplane/frame.h"
 #include "podwarp/net/checksum.h"
 
@@ -39,10 +40,7 @@ uint16_t DeltaOf(const void* from, const void* to, size_t bytes) {
                       ChecksumSum(to, bytes));
 }
 
-void Add(Be16* checksum, uint16_t delta) {
-  const uint32_t sum = uint32_t{static_cast<uint16_t>(~checksum->raw())} + delta;
-  *checksum = Be16::FromRaw(static_cast<uint16_t>(~FoldChecksum(sum)));
-}
+void Update(Be16* checksum, uint16_t delta) { *checksum = Updated(*checksum, delta); }
 
 Be16* TransportChecksum(const Quote& quote) {
   const size_t offset = quote.ip->protocol == kIpProtocolTcp   ? offsetof(TcpHeader, checksum)
@@ -59,12 +57,12 @@ void RewriteQuote(const Quote& quote, const FlowKey& from, const FlowKey& to) {
   const uint16_t delta = DeltaOf(&from, &to, 2 * (sizeof(Ipv4Address) + sizeof(Be16)));
   quote.ip->source = to.source;
   quote.ip->destination = to.destination;
-  Add(&quote.ip->checksum, address_delta);
+  Update(&quote.ip->checksum, address_delta);
   std::memcpy(quote.transport, &to.source_port, sizeof(Be16));
   std::memcpy(quote.transport + sizeof(Be16), &to.destination_port, sizeof(Be16));
   Be16* checksum = TransportChecksum(quote);
   const bool is_none = quote.ip->protocol == kIpProtocolUdp && checksum->raw() == 0;
-  if (checksum != nullptr && !is_none) Add(checksum, delta);
+  if (checksum != nullptr && !is_none) Update(checksum, delta);
 }
 
 // Who the ends are called where the error goes.
@@ -79,7 +77,7 @@ void RewriteEnvelope(Ipv4Header* ip, const ConnectionTable::Found& found) {
     if (ip->source == original.source) ip->source = translated.source;
     ip->destination = translated.destination;
   }
-  Add(&ip->checksum, DeltaOf(&before.source, &ip->source, 2 * sizeof(Ipv4Address)));
+  Update(&ip->checksum, DeltaOf(&before.source, &ip->source, 2 * sizeof(Ipv4Address)));
 }
 
 }  // namespace
@@ -123,7 +121,7 @@ IcmpVerdict TranslateIcmpError(rte_mbuf* frame, FlowHeaders headers, ConnectionT
   RewriteQuote(quote, quoted,
                found.direction == Direction::kReply ? found.connection->original
                                                     : found.connection->translated.Reversed());
-  Add(&icmp->checksum, DeltaOf(before, quote.ip, quote_bytes));
+  Update(&icmp->checksum, DeltaOf(before, quote.ip, quote_bytes));
   RewriteEnvelope(ip, found);
   return IcmpVerdict::kTranslated;
 }

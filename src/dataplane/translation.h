@@ -45,25 +45,26 @@ struct Translation {
   }
 };
 
-namespace translation_internal {
-
 // Two sums of 16 bits need but one fold.
-inline uint16_t AddSum(uint16_t sum, uint16_t delta) {
-  const uint32_t both = uint32_t{sum} + delta;
-  return static_cast<uint16_t>(both + (both >> 16));
+inline uint16_t AddSums(uint16_t a, uint16_t b) {
+  const uint32_t sum = uint32_t{a} + b;
+  return static_cast<uint16_t>(sum + (sum >> 16));
 }
 
+// A finished checksum after what it covers has changed by `delta` (RFC 1624, equation 3).
 inline Be16 Updated(Be16 checksum, uint16_t delta) {
   return Be16::FromRaw(
-      static_cast<uint16_t>(~AddSum(static_cast<uint16_t>(~checksum.raw()), delta)));
+      static_cast<uint16_t>(~AddSums(static_cast<uint16_t>(~checksum.raw()), delta)));
 }
+
+namespace translation_internal {
 
 inline bool IsPartial(rte_mbuf* frame) {
   return HasOffload(frame) && OffloadOf(frame)->checksum_wanted;
 }
 
 inline Be16 UpdatedTransport(rte_mbuf* frame, Be16 checksum, const Translation& translation) {
-  return IsPartial(frame) ? Be16::FromRaw(AddSum(checksum.raw(), translation.address_delta))
+  return IsPartial(frame) ? Be16::FromRaw(AddSums(checksum.raw(), translation.address_delta))
                           : Updated(checksum, translation.delta);
 }
 
@@ -86,7 +87,7 @@ inline bool Translate(rte_mbuf* frame, FlowHeaders headers, const FlowKey& key,
   // Both addresses stand side by side in the header as in the key, and so do both ports.
   std::memcpy(reinterpret_cast<uint8_t*>(ip) + offsetof(Ipv4Header, source),
               &translation.to.addresses, sizeof(translation.to.addresses));
-  ip->checksum = translation_internal::Updated(ip->checksum, translation.address_delta);
+  ip->checksum = Updated(ip->checksum, translation.address_delta);
   if (headers.kind != FlowHeaders::Kind::kFlow) return true;
   const auto to_ports = static_cast<uint32_t>(translation.to.ports_and_protocol);
   if (key.protocol == kIpProtocolSctp) {

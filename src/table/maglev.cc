@@ -6,6 +6,8 @@
 #include <bit>
 #include <numeric>
 
+#include "net/mix.h"
+
 namespace podwarp {
 namespace {
 
@@ -24,14 +26,6 @@ size_t RingSize(size_t backends) {
   size_t size = kPlacesForEach * std::bit_ceil(std::max(backends, kFewestBackends));
   while (!IsPrime(size)) ++size;
   return size;
-}
-
-// Every bit of the result depends on every bit of `x` (the end of splitmix64: Steele, Lea, Flood,
-// "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
-uint64_t Mix(uint64_t x) {
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-  x = (x ^ x >> 27) * 0x94d049bb133111eb;
-  return x ^ x >> 31;
 }
 
 // A backend's places in the order in which it wants them: all of the ring, since its size is prime.
