@@ -44,6 +44,7 @@ struct UplinkConfig {
   uint8_t address_prefix_length = 0;
   std::optional<Ipv4Address> router;  // next hop to the world outside
   bool announce_pods = false;         // answer ARP for pods on this wire, and announce them
+  bool announce_services = false;     // the same for external addresses of services
 
   // The range of the segment; none without an address.
   std::optional<Ipv4Prefix> segment() const {
@@ -132,6 +133,8 @@ struct BackendConfig {
   Ipv4Address address;
   uint16_t port = 0;  // filled in: the service's own unless the file names one
   BackendPhase phase = BackendPhase::kReady;
+  // Where it runs; empty: on this node if its address is of node_pod_ranges or the node's own.
+  std::string node;
 
   friend bool operator==(const BackendConfig&, const BackendConfig&) = default;
 };
@@ -140,10 +143,14 @@ struct ServicePortConfig {
   std::string name;      // may be empty; unique in the service
   uint8_t protocol = 6;  // IpProtocol: TCP, UDP or SCTP
   uint16_t port = 0;
+  uint16_t node_port = 0;               // the port of all of the node's own addresses; 0 = none
   std::vector<BackendConfig> backends;  // each address and port once; may be empty
 
   friend bool operator==(const ServicePortConfig&, const ServicePortConfig&) = default;
 };
+
+// Which backends a call may go to: any, or those on the node that it came to.
+enum class TrafficPolicy : uint8_t { kCluster, kLocal };
 
 // A virtual address that stands for pods, wherever they run.
 struct ServiceConfig {
@@ -152,6 +159,15 @@ struct ServiceConfig {
   Ipv4Address address;  // of service_ranges
   // For how long after its last connection a client gets the same backend; zero = not at all.
   absl::Duration session_affinity = absl::ZeroDuration();
+  // Further addresses of it, outside the cluster's ranges, at which callers from the wire are
+  // served too. Each is one service's.
+  std::vector<Ipv4Address> external_addresses;
+  // Who of the callers from the wire may use external_addresses; empty = all.
+  std::vector<Ipv4Prefix> source_ranges;
+  // For calls to `address`, and for calls from the wire to external_addresses and node ports. What
+  // pods of this node and the node itself send to the latter may go to any backend.
+  TrafficPolicy internal_traffic = TrafficPolicy::kCluster;
+  TrafficPolicy external_traffic = TrafficPolicy::kCluster;
   std::vector<ServicePortConfig> ports;  // at least one; protocol and port of each are its own
 
   std::string full_name() const { return service_namespace + "/" + name; }

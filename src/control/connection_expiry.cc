@@ -63,10 +63,13 @@ void ConnectionExpiry::Tick(uint64_t tsc) {
 // that is gone, is reset with the right number by TranslateService().
 bool ConnectionExpiry::TellClient(const Connection& connection) {
   const FlowKey& call = connection.original;
-  const AdjacencyIndex index = tables_.routes.Lookup(call.source);
+  AdjacencyIndex index = tables_.routes.Lookup(call.source);
+  if (tables_.adjacencies[index].kind == NextHopKind::kNone) {
+    index = tables_.settings().external_from_host;
+  }
   const Adjacency& adjacency = tables_.adjacencies[index];
   // A client that is gone itself needs to hear nothing.
-  if (adjacency.kind != NextHopKind::kPod && adjacency.kind != NextHopKind::kHost) return true;
+  if (adjacency.kind < kFirstForwardable) return true;
   TcpSegment question;
   question.flow = call.Reversed();
   question.flags = kTcpAck;
@@ -75,6 +78,10 @@ bool ConnectionExpiry::TellClient(const Connection& connection) {
   EthernetHeader* ethernet = EthernetOf(frame);
   ethernet->destination = adjacency.destination;
   ethernet->source = adjacency.source;
+  if (adjacency.vlan_id != 0) {
+    frame->vlan_tci = adjacency.vlan_id;
+    frame->ol_flags |= RTE_MBUF_F_TX_VLAN;
+  }
   return send_(adjacency.port, frame);
 }
 

@@ -9,12 +9,13 @@
 
 namespace podwarp {
 
-// The node itself speaks: its kernel, or podwarp, whose frames have no port.
+// The node itself speaks: its kernel, or podwarp, whose frames have no port, for itself or for a
+// caller from the wire.
 inline bool IsFromNode(const Ingress& ingress) {
-  return ingress.port == nullptr || ingress.role() == PortRole::kHost;
+  return ingress.port == nullptr || ingress.is_relayed || ingress.role() == PortRole::kHost;
 }
 inline bool IsFromWire(const Ingress& ingress) {
-  return ingress.port != nullptr && ingress.role() == PortRole::kUplink;
+  return !IsFromNode(ingress) && ingress.role() == PortRole::kUplink;
 }
 
 // Hosts on an uplink's segment that are no nodes of the cluster are reached by this node's kernel

@@ -158,6 +158,7 @@ Verdict JudgeFromUplink(const Query& query) {
   if (query.arp.target_ip == port.underlay_address) return kAnswer;
   const NextHopKind target = query.Owner(query.arp.target_ip).kind;
   if (port.announce_pods && target == NextHopKind::kPod) return kAnswer;
+  if (port.announce_services && target == NextHopKind::kExternalService) return kAnswer;
   return Dropped(DropReason::kArpNotAnnounced);
 }
 

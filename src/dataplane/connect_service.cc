@@ -8,22 +8,38 @@
 // A service with affinity hashes the client alone, and remembers its choice in the connection table
 // as a connection of its own kind, since a ring changes with its backends.
 //
-// A backend that is the sender itself would get frames from its own address, which no kernel takes:
-// their source becomes the hairpin address, and the answers come back to podwarp. Nobody else's
-// source changes, but for one case. Two connections of a client, to two services with the same
-// backend, from the same port, can't be told apart by the backend: the second one gets another
-// source port.
+// A caller's source stays as it is, so that backends see who calls, but for three cases:
+//   - A backend that is the sender itself would get frames from its own address, which no kernel
+//     takes: their source becomes the hairpin address, and the answers come back to podwarp.
+//   - A caller from the wire whose backend is on another node: that one would answer it directly,
+//     as somebody whom the caller never called. So the source becomes this node's own, and a port
+//     that its kernel doesn't call from.
+//   - Two connections of a client, to two services with the same backend, from the same port, can't
+//     be told apart by the backend: the second one gets another source port.
+// Which ports are free is for the connection table to say, one for all workers: ranges for each
+// would spare no lock.
 #include "dataplane/connect_service.h"
 
+#include <algorithm>
+
+#include "dataplane/admission.h"
 #include "net/mix.h"
 #include "podwarp/dataplane/frame.h"
 
 namespace podwarp {
 namespace {
 
-constexpr int kSourcePortTries = 8;
-constexpr uint16_t kFirstOtherPort = 32768;  // as Linux's ephemeral ports
-constexpr uint8_t kAffinityMark = 1;         // in FlowKey::unused, which no frame's key has
+struct PortRange {
+  uint16_t first;
+  uint16_t count;
+};
+// For callers that call by themselves: as Linux's ephemeral ports.
+constexpr PortRange kOtherPorts{32768, 32768};
+// For those that the node calls for. Linux calls from 32768 on (net.ipv4.ip_local_port_range): an
+// answer to the node's kernel is never taken for one of these.
+constexpr PortRange kNodePorts{1024, 32768 - 1024};
+constexpr int kSourcePortTries = 16;
+constexpr uint8_t kAffinityMark = 1;  // in FlowKey::unused, which no frame's key has
 
 // Fixed, unlike that of the connection table: nodes and starts must agree.
 uint64_t RingHash(const FlowKey& key) {
@@ -48,12 +64,34 @@ class Connector {
         flow_(flow),
         now_(TickOf(context.now)) {}
 
-  Connected Connect() {
+  // `begins`: the frame isn't a reset, which ends nothing that isn't there.
+  Connected Connect(bool begins) {
     const Service* service = services_.Find(
         {.address = flow_.destination, .port = flow_.destination_port, .protocol = flow_.protocol});
     if (service == nullptr) return {.reason = DropReason::kServiceNoPort};
+    if (!begins) return {.reason = DropReason::kServiceNotConnected};
+    const bool is_from_wire = IsFromWire(ingress_);
+    const BackendScope scope = service->ScopeFor(is_from_wire);
+    if (scope == BackendScope::kNone) return {.reason = DropReason::kServiceFromUplink};
+    if (is_from_wire && !IsAdmitted(*service)) return {.reason = DropReason::kServiceSourceRange};
     ConnectionTable::NewConnection wanted{.original = flow_};
-    if (!Choose(*service, &wanted)) return {.reason = DropReason::kServiceNoBackend};
+    if (!Choose(*service, scope, &wanted)) {
+      return {.reason = service->all.ready.empty() ? DropReason::kServiceNoBackend
+                                                   : DropReason::kServiceNoLocalBackend};
+    }
+    return is_from_wire ? ConnectFromWire(wanted) : ConnectFromNode(wanted);
+  }
+
+ private:
+  bool IsAdmitted(const Service& service) const {
+    const std::vector<Ipv4Prefix>& ranges = service.source_ranges;
+    return ranges.empty() ||
+           std::any_of(ranges.begin(), ranges.end(),
+                       [&](const Ipv4Prefix& range) { return range.Contains(flow_.source); });
+  }
+
+  // The caller is a pod of this node, or its kernel.
+  Connected ConnectFromNode(ConnectionTable::NewConnection wanted) {
     if (IsSender(wanted.translated.destination)) {
       const NodeSettings& settings = context_.tables.settings();
       if (!settings.allow_hairpin) return {.reason = DropReason::kServiceHairpinOff};
@@ -63,17 +101,32 @@ class Connector {
       }
       wanted.translated.source = settings.hairpin_address;
     }
-    return Add(wanted);
+    return Add(wanted, kOtherPorts);
   }
 
- private:
+  Connected ConnectFromWire(ConnectionTable::NewConnection wanted) {
+    wanted.kind = ConnectionKind::kWireFlow;
+    // Its answer would wait for the neighbour's.
+    if (KindBehind(flow_.source) == NextHopKind::kOnLink) {
+      context_.Tell({.kind = EventKind::kNeighborWanted,
+                     .port = ingress_.id,
+                     .address = flow_.source,
+                     .mac = {}});
+    }
+    if (IsHere(wanted.translated.destination)) return Add(wanted, kOtherPorts);
+    wanted.translated.source = context_.tables.settings().node_address;
+    if (wanted.translated.source.is_zero()) return {.reason = DropReason::kServiceNoNodeAddress};
+    TakePort(kNodePorts, &wanted.translated);
+    return Add(wanted, kNodePorts);
+  }
+
   // False if nobody is ready.
-  bool Choose(const Service& service, ConnectionTable::NewConnection* wanted) {
+  bool Choose(const Service& service, BackendScope scope, ConnectionTable::NewConnection* wanted) {
     wanted->translated = flow_;
     if (service.affinity_ticks != 0 && ChooseAgain(wanted)) return true;
     const bool has_affinity = service.affinity_ticks != 0;
-    const Service::Backend* backend =
-        service.Pick(RingHash(has_affinity ? AffinityKey(flow_) : flow_));
+    const BackendChoice::Backend* backend =
+        service.Of(scope).Pick(RingHash(has_affinity ? AffinityKey(flow_) : flow_));
     if (backend == nullptr) return false;
     wanted->backend = backend->id;
     wanted->translated.destination = backend->endpoint.address;
@@ -110,13 +163,28 @@ class Connector {
     return true;
   }
 
-  bool IsSender(Ipv4Address backend) const {
-    if (ingress_.pod != nullptr && !ingress_.pod->is_host) return ingress_.pod->Owns(backend);
-    const AdjacencyIndex index = context_.tables.routes.Lookup(backend);
-    return context_.tables.adjacencies[index].kind == NextHopKind::kHost;
+  NextHopKind KindBehind(Ipv4Address address) const {
+    return context_.tables.adjacencies[context_.tables.routes.Lookup(address)].kind;
   }
 
-  Connected Add(ConnectionTable::NewConnection wanted) {
+  // A pod of this node, or its kernel.
+  bool IsHere(Ipv4Address backend) const {
+    const NextHopKind kind = KindBehind(backend);
+    return kind == NextHopKind::kPod || kind == NextHopKind::kHost;
+  }
+
+  bool IsSender(Ipv4Address backend) const {
+    if (ingress_.pod != nullptr && !ingress_.pod->is_host) return ingress_.pod->Owns(backend);
+    return KindBehind(backend) == NextHopKind::kHost;
+  }
+
+  static void TakePort(PortRange range, FlowKey* flow) {
+    const auto step = static_cast<uint16_t>(RingHash(*flow) % range.count);
+    flow->source_port = Be16(static_cast<uint16_t>(range.first + step));
+  }
+
+  // `others`: where the source port is taken from if the flow's is in use toward the backend.
+  Connected Add(ConnectionTable::NewConnection wanted, PortRange others) {
     for (int i = 0; i < kSourcePortTries; ++i) {
       const ConnectionTable::Added added = connections_.Add(context_.worker, wanted, now_);
       switch (added.result) {
@@ -132,8 +200,7 @@ class Connector {
         connections_.Remove(added.connection);
         continue;
       }
-      const auto step = static_cast<uint16_t>(RingHash(wanted.translated) % kFirstOtherPort);
-      wanted.translated.source_port = Be16(static_cast<uint16_t>(kFirstOtherPort + step));
+      TakePort(others, &wanted.translated);
     }
     return {.reason = DropReason::kServiceSourcePorts};
   }
@@ -146,7 +213,6 @@ class Connector {
   const uint32_t now_;
 };
 
-// A reset ends nothing that isn't there.
 bool IsReset(rte_mbuf* frame, FlowHeaders headers, const FlowKey& flow) {
   if (flow.protocol != kIpProtocolTcp) return false;
   return (rte_pktmbuf_mtod_offset(frame, TcpHeader*, headers.transport)->flags & kTcpRst) != 0;
@@ -156,8 +222,7 @@ bool IsReset(rte_mbuf* frame, FlowHeaders headers, const FlowKey& flow) {
 
 Connected Connect(WorkerContext& context, const Ingress& ingress, rte_mbuf* frame,
                   FlowHeaders headers, const FlowKey& flow) {
-  if (IsReset(frame, headers, flow)) return {.reason = DropReason::kServiceNotConnected};
-  return Connector(context, ingress, flow).Connect();
+  return Connector(context, ingress, flow).Connect(!IsReset(frame, headers, flow));
 }
 
 }  // namespace podwarp

@@ -14,8 +14,9 @@ struct Connected {
   DropReason reason = DropReason::kServiceNoPort;  // why there is none
 };
 
-// REQUIRES: `headers` and `flow` are the frame's; headers.kind is kFlow, the destination a
-// service's address, and the connection table has no connection for the flow that is to be kept.
+// kServiceNoPort: there is no service at the flow's destination. REQUIRES: `headers` and `flow` are
+// the frame's; headers.kind is kFlow, and the connection table has no connection for the flow that
+// is to be kept.
 Connected Connect(WorkerContext& context, const Ingress& ingress, rte_mbuf* frame,
                   FlowHeaders headers, const FlowKey& flow);
 

@@ -119,6 +119,7 @@ void HandleException(WorkerContext& context, const Burst& exceptions, uint16_t i
                                   {kIcmpUnreachable, kIcmpHostUnreachable});
     case NextHopKind::kLocal:
     case NextHopKind::kService:  // what TranslateService() had no use for
+    case NextHopKind::kExternalService:
       return DeliverLocally(exception);
     case NextHopKind::kOnLink:
       context.Tell({.kind = EventKind::kNeighborWanted,

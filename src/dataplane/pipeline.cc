@@ -7,7 +7,8 @@
 //                                                                       +-> Transmit
 //
 // Nearly every frame goes straight on, as one of a burst. Routing comes before translation, since a
-// route tells that an address is a service's; what was translated is routed again there. What
+// route tells that an address is a service's; what was translated is routed again there. A call
+// from the wire to a service, and its answer, go on as the node's own frames do (relayed). What
 // podwarp makes in answer to a frame (an ICMP error, an echo reply, a TCP reset) takes the same way
 // as a frame of the node's own.
 #include "podwarp/dataplane/pipeline.h"
@@ -33,14 +34,25 @@ void ForwardExceptions(WorkerContext& context, const Burst& exceptions, Burst& m
   ForwardAdmitted(context, again);
 }
 
-void Forward(WorkerContext& context, Burst& burst) {
+void SendOn(WorkerContext& context, Burst& burst, Burst& made) {
   Burst exceptions(burst.ingress);
-  Burst made{Ingress{}};  // at most one for each frame of the burst
-  Route(context, burst);
-  TranslateService(context, burst, made);
   Rewrite(context, burst, exceptions);
   Transmit(context, burst);
   if (exceptions.count > 0) ForwardExceptions(context, exceptions, made);
+}
+
+Ingress Relayed(Ingress ingress) {
+  ingress.is_relayed = true;
+  return ingress;
+}
+
+void Forward(WorkerContext& context, Burst& burst) {
+  Burst relayed(Relayed(burst.ingress));
+  Burst made{Ingress{}};  // at most one for each frame of the burst
+  Route(context, burst);
+  TranslateService(context, burst, relayed, made);
+  SendOn(context, burst, made);
+  if (relayed.count > 0) SendOn(context, relayed, made);
   // May have exceptions of its own; but nothing is made in answer to what was made.
   if (made.count > 0) Forward(context, made);
 }

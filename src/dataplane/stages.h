@@ -23,9 +23,10 @@ void GuardSource(WorkerContext& context, Burst& burst);
 // Destination -> adjacency.
 void Route(WorkerContext& context, Burst& burst);
 
-// Frames to and from services get the addresses of who is really meant, and are routed again.
-// `made` gets what is answered in the place of one that has ended here, not yet routed.
-void TranslateService(WorkerContext& context, Burst& burst, Burst& made);
+// Frames to and from services get the addresses of who is really meant, and are routed again; those
+// of callers on the wire go to `relayed`, routed too. `made` gets what is answered in the place of
+// one that has ended here, not yet routed.
+void TranslateService(WorkerContext& context, Burst& burst, Burst& relayed, Burst& made);
 
 // Time to live and MACs. Frames that can't simply go on, for whatever reason, go to `exceptions`
 // with their adjacency.

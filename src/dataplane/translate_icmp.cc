@@ -82,25 +82,26 @@ void RewriteEnvelope(Ipv4Header* ip, const ConnectionTable::Found& found) {
 
 }  // namespace
 
-IcmpVerdict TranslateIcmpError(rte_mbuf* frame, FlowHeaders headers, ConnectionTable& connections) {
+IcmpTranslation TranslateIcmpError(rte_mbuf* frame, FlowHeaders headers,
+                                   ConnectionTable& connections) {
   auto* icmp = HeaderAt<IcmpHeader>(frame, headers.transport);
-  if (icmp == nullptr) return IcmpVerdict::kTruncated;
-  if (!IsIcmpError(icmp->type)) return IcmpVerdict::kNotOurs;
+  if (icmp == nullptr) return {IcmpVerdict::kTruncated};
+  if (!IsIcmpError(icmp->type)) return {IcmpVerdict::kNotOurs};
   Ipv4Header* ip = Ipv4Of(frame);
   const uint32_t begin = headers.transport + static_cast<uint32_t>(sizeof(IcmpHeader));
   const uint32_t end = std::min(kEthernetHeaderBytes + uint32_t{ip->total_length.host()},
                                 uint32_t{rte_pktmbuf_data_len(frame)});
-  if (end < begin + sizeof(Ipv4Header)) return IcmpVerdict::kTruncated;
+  if (end < begin + sizeof(Ipv4Header)) return {IcmpVerdict::kTruncated};
   Quote quote;
   quote.ip = rte_pktmbuf_mtod_offset(frame, Ipv4Header*, begin);
   const uint32_t transport = begin + quote.ip->header_bytes();
   if (quote.ip->version() != 4 || quote.ip->header_bytes() < sizeof(Ipv4Header) ||
       end < transport + kQuotedPortsBytes) {
-    return IcmpVerdict::kTruncated;
+    return {IcmpVerdict::kTruncated};
   }
-  if ((quote.ip->fragment.host() & kIpv4OffsetMask) != 0) return IcmpVerdict::kNotOurs;
+  if ((quote.ip->fragment.host() & kIpv4OffsetMask) != 0) return {IcmpVerdict::kNotOurs};
   // Sent to somebody else than whose packet it is about: nobody could have had a reason.
-  if (ip->destination != quote.ip->source) return IcmpVerdict::kNotOurs;
+  if (ip->destination != quote.ip->source) return {IcmpVerdict::kNotOurs};
   quote.transport = rte_pktmbuf_mtod_offset(frame, uint8_t*, transport);
   quote.transport_bytes = end - transport;
 
@@ -111,7 +112,7 @@ IcmpVerdict TranslateIcmpError(rte_mbuf* frame, FlowHeaders headers, ConnectionT
   std::memcpy(&quoted.destination_port, quote.transport + sizeof(Be16), sizeof(Be16));
   quoted.protocol = quote.ip->protocol;
   const ConnectionTable::Found found = connections.Lookup(quoted.Reversed());
-  if (found.connection == nullptr) return IcmpVerdict::kNotOurs;
+  if (found.connection == nullptr) return {IcmpVerdict::kNotOurs};
 
   // Of the ICMP message so much changes, which begins at an even offset of it.
   const size_t quote_bytes =
@@ -123,7 +124,7 @@ IcmpVerdict TranslateIcmpError(rte_mbuf* frame, FlowHeaders headers, ConnectionT
                                                     : found.connection->translated.Reversed());
   Update(&icmp->checksum, DeltaOf(before, quote.ip, quote_bytes));
   RewriteEnvelope(ip, found);
-  return IcmpVerdict::kTranslated;
+  return {IcmpVerdict::kTranslated, found.connection};
 }
 
 }  // namespace podwarp

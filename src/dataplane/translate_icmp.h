@@ -15,8 +15,14 @@ enum class IcmpVerdict : uint8_t {
   kTruncated,  // an error that quotes too little, or whose quote isn't in the first segment
 };
 
+struct IcmpTranslation {
+  IcmpVerdict verdict;
+  const Connection* connection = nullptr;  // by which it was translated
+};
+
 // Addresses of the error and of the packet that it quotes, and their checksums.
 // REQUIRES: headers.kind is kIcmp.
-IcmpVerdict TranslateIcmpError(rte_mbuf* frame, FlowHeaders headers, ConnectionTable& connections);
+IcmpTranslation TranslateIcmpError(rte_mbuf* frame, FlowHeaders headers,
+                                   ConnectionTable& connections);
 
 }  // namespace podwarp

@@ -6,12 +6,20 @@
 // who really calls, and other nodes need to know nothing.
 //
 // Which frames are concerned is found out for a whole burst, cheaply, since most are not:
-//   - to a service: Route has led them all to the same adjacency (one truth for ARP and for this);
+//   - to a service: Route has led them all to the same adjacency, or to that of services' external
+//     addresses (one truth for ARP and for this);
+//   - to the node's own addresses, who have node ports;
 //   - from a backend: ServiceTable::MayBeBackend(), a bit;
 //   - ICMP and fragments, which show no ports.
 // These are looked up in the connection table together. What it doesn't know, and goes to a
 // service, is a new connection (connect_service.cc). Afterwards the frames have new destinations,
 // and are routed again.
+//
+// Callers on the wire are served at external addresses and node ports. Their backend may be on
+// another node, which would answer past this one: then they seem to come from this node
+// (connect_service.cc). What is translated for them goes on as the node's own frames do: it may
+// leave by the uplink it came from, and its answer finds the way to them, not that of pods to the
+// outside.
 //
 // A backend that is gone lets its UDP and SCTP flows go to another one at once. A TCP connection
 // can't, and is reset, unless a SYN begins a new one. A frame that can't be translated for good is
@@ -44,14 +52,19 @@ bool MayBeReply(const ServiceTable& services, rte_mbuf* frame, const Ipv4Header*
 
 // The frames that may concern a service, a bit for each.
 uint64_t FindCandidates(const Tables& tables, const Burst& burst) {
-  const AdjacencyIndex to_service = tables.settings().services;
+  const NodeSettings& settings = tables.settings();
+  const AdjacencyIndex services = settings.services, external = settings.external_services,
+                       node = settings.node;
   uint64_t candidates = 0;
   for (uint16_t i = 0; i < burst.count; ++i) {
     const Ipv4Header* ip = Ipv4Of(burst.frames[i]);
     const bool is_odd = ip->version_and_length != Ipv4Header::kPlainVersionAndLength ||
                         ip->protocol == kIpProtocolIcmp || ip->is_fragment();
-    const bool is_candidate = burst.adjacencies[i] == to_service || is_odd ||
-                              MayBeReply(tables.services, burst.frames[i], ip);
+    const AdjacencyIndex to = burst.adjacencies[i];
+    // No branch for each: frames to services stand among others in any order.
+    const bool may_be_call = (to == services) | (to == external) | (to == node);
+    const bool is_candidate =
+        may_be_call || is_odd || MayBeReply(tables.services, burst.frames[i], ip);
     candidates |= uint64_t{is_candidate} << i;
   }
   return candidates;
@@ -100,12 +113,13 @@ void FollowEnd(Connection& connection, Direction direction, uint8_t flags) {
 // The candidates of one burst.
 class ServiceStage {
  public:
-  ServiceStage(WorkerContext& context, Burst& burst, Burst& made)
+  ServiceStage(WorkerContext& context, Burst& burst, Burst& relayed, Burst& made)
       : context_(context),
         connections_(context.tables.connections),
         burst_(burst),
+        relayed_(relayed),
         made_(made),
-        to_service_(context.tables.settings().services),
+        settings_(context.tables.settings()),
         now_(TickOf(context.now)) {}
 
   void Handle(uint64_t candidates) {
@@ -116,21 +130,30 @@ class ServiceStage {
     for (uint16_t flow = 0; flow < flows_; ++flow) HandleFlow(flow);
     if (moved_ != 0) RouteAgain();
     context_.counters.translated.Add(static_cast<uint64_t>(std::popcount(moved_)));
-    if (ended_ != 0) Compact();
+    if ((ended_ | relays_) != 0) Compact();
   }
 
  private:
-  bool IsToService(uint16_t i) const { return burst_.adjacencies[i] == to_service_; }
+  // To an address that is a service's, with all its ports.
+  bool IsToService(uint16_t i) const {
+    return burst_.adjacencies[i] == settings_.services ||
+           burst_.adjacencies[i] == settings_.external_services;
+  }
+  bool MayBeCall(uint16_t i) const {
+    return IsToService(i) || burst_.adjacencies[i] == settings_.node;
+  }
 
   bool MayConcernService(uint16_t i, const FlowKey& flow) const {
-    return IsToService(i) ||
+    return MayBeCall(i) ||
            context_.tables.services.MayBeBackend(
                {.address = flow.source, .port = flow.source_port, .protocol = flow.protocol});
   }
 
   // Flows are collected, to be looked up together; all else is dealt with here.
   void Sort(uint16_t i) {
-    if (IsToService(i) && IsFromWire(burst_.ingress)) return End(i, DropReason::kServiceFromUplink);
+    if (burst_.adjacencies[i] == settings_.services && IsFromWire(burst_.ingress)) {
+      return End(i, DropReason::kServiceFromUplink);
+    }
     rte_mbuf* frame = burst_.frames[i];
     const FlowHeaders headers = ReadFlow(frame, &keys_[flows_]);
     switch (headers.kind) {
@@ -165,9 +188,10 @@ class ServiceStage {
   }
 
   void HandleIcmp(uint16_t i, FlowHeaders headers) {
-    switch (TranslateIcmpError(burst_.frames[i], headers, connections_)) {
+    const IcmpTranslation done = TranslateIcmpError(burst_.frames[i], headers, connections_);
+    switch (done.verdict) {
       case IcmpVerdict::kTranslated:
-        return Moved(i);
+        return Moved(i, *done.connection);
       case IcmpVerdict::kTruncated:
         if (IsToService(i)) End(i, DropReason::kTransportTruncated);
         return;
@@ -189,19 +213,23 @@ class ServiceStage {
       return;
     }
     if (found.connection == nullptr) {
-      if (!IsToService(i)) return;
+      if (!MayBeCall(i)) return;
       if (headers.kind == FlowHeaders::Kind::kLaterFragment) {
-        return End(i, DropReason::kServiceFragment);
+        return IsToService(i) ? End(i, DropReason::kServiceFragment) : void();
       }
       const Connected connected = Connect(context_, burst_.ingress, burst_.frames[i], headers, key);
-      if (connected.connection == nullptr) return Refuse(i, headers, key, connected.reason);
+      if (connected.connection == nullptr) {
+        // Of the node's ports most are its kernel's.
+        if (connected.reason == DropReason::kServiceNoPort && !IsToService(i)) return;
+        return Refuse(i, headers, key, connected.reason);
+      }
       found = {connected.connection, Direction::kOriginal};
     }
     Follow(burst_.frames[i], headers, key, found);
     if (!Translate(burst_.frames[i], headers, key, Translation(found))) {
       return End(i, DropReason::kSctpChecksum);
     }
-    Moved(i);
+    Moved(i, *found.connection);
   }
 
   // Whether the frame goes on by the connection that was found, or by a new one (then there is none
@@ -250,6 +278,10 @@ class ServiceStage {
     rte_mbuf* frame = burst_.frames[i];
     rte_mbuf* answer = nullptr;
     switch (reason) {
+      case DropReason::kServiceNoLocalBackend:
+        // Who balances over the nodes has to notice that this one doesn't serve, not the callers.
+        if (IsFromWire(burst_.ingress)) break;
+        [[fallthrough]];
       case DropReason::kServiceNoPort:
       case DropReason::kServiceNoBackend:
       case DropReason::kServiceBackendGone:
@@ -270,7 +302,10 @@ class ServiceStage {
     ended_ |= uint64_t{1} << i;
   }
 
-  void Moved(uint16_t i) { moved_ |= uint64_t{1} << i; }
+  void Moved(uint16_t i, const Connection& connection) {
+    moved_ |= uint64_t{1} << i;
+    relays_ |= uint64_t{connection.kind == ConnectionKind::kWireFlow} << i;
+  }
 
   void RouteAgain() {
     uint32_t destinations[kBurstFrames];
@@ -293,18 +328,21 @@ class ServiceStage {
     burst_.count = 0;
     for (uint16_t i = 0; i < count; ++i) {
       if ((ended_ >> i & 1) != 0) continue;
-      burst_.Add(burst_.frames[i], burst_.destinations[i], burst_.adjacencies[i]);
+      Burst& to = (relays_ >> i & 1) != 0 ? relayed_ : burst_;
+      to.Add(burst_.frames[i], burst_.destinations[i], burst_.adjacencies[i]);
     }
   }
 
   WorkerContext& context_;
   ConnectionTable& connections_;
   Burst& burst_;
+  Burst& relayed_;
   Burst& made_;
-  const AdjacencyIndex to_service_;
+  const NodeSettings& settings_;
   const uint32_t now_;
-  uint64_t moved_ = 0;  // translated; by position in the burst
-  uint64_t ended_ = 0;  // dropped
+  uint64_t moved_ = 0;   // translated; by position in the burst
+  uint64_t relays_ = 0;  // those among them that are relayed
+  uint64_t ended_ = 0;   // dropped
 
   // The flows, in the burst's order. In unions: written before they are read, they need no first
   // value.
@@ -323,11 +361,11 @@ class ServiceStage {
 
 }  // namespace
 
-void TranslateService(WorkerContext& context, Burst& burst, Burst& made) {
+void TranslateService(WorkerContext& context, Burst& burst, Burst& relayed, Burst& made) {
   const Tables& tables = context.tables;
-  if (!tables.services.any() || tables.settings().services == kNoAdjacency) return;
+  if (!tables.services.any()) return;
   const uint64_t candidates = FindCandidates(tables, burst);
-  if (candidates != 0) ServiceStage(context, burst, made).Handle(candidates);
+  if (candidates != 0) ServiceStage(context, burst, relayed, made).Handle(candidates);
 }
 
 }  // namespace podwarp

@@ -18,6 +18,8 @@ std::string_view ToString(NextHopKind kind) {
       return "reserved";
     case NextHopKind::kService:
       return "service";
+    case NextHopKind::kExternalService:
+      return "external_service";
     case NextHopKind::kLocal:
       return "local";
     case NextHopKind::kOnLink:

@@ -55,7 +55,7 @@ uint32_t TimeoutOf(const Connection& connection, const ConnectionTimeouts& timeo
 // and what is over; then by how long it is idle.
 uint64_t RankOf(const Connection& connection, uint32_t now) {
   const ConnectionState state = connection.state.load(std::memory_order_relaxed);
-  const bool is_cheap = connection.kind == ConnectionKind::kFlow &&
+  const bool is_cheap = connection.kind != ConnectionKind::kAffinity &&
                         (state == ConnectionState::kNew || state == ConnectionState::kClosed);
   return uint64_t{is_cheap} << 32 | IdleTicks(connection, now);
 }
@@ -106,8 +106,8 @@ bool ConnectionTable::IsOver(Connection* connection, uint32_t now,
                              const TellClient& tell_client) const {
   if (IdleTicks(*connection, now) > TimeoutOf(*connection, timeouts)) return true;
   if (state_of(connection->backend) != BackendState::kGone) return false;
-  const bool is_tcp =
-      connection->kind == ConnectionKind::kFlow && connection->original.protocol == kIpProtocolTcp;
+  const bool is_tcp = connection->kind != ConnectionKind::kAffinity &&
+                      connection->original.protocol == kIpProtocolTcp;
   if (!is_tcp || !tell_client) return true;
   ConnectionState state = connection->state.load(std::memory_order_relaxed);
   if (state < ConnectionState::kClosed && tell_client(*connection)) {

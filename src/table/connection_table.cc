@@ -125,7 +125,7 @@ ConnectionTable::Added ConnectionTable::Add(uint32_t worker, const NewConnection
   Connection* const connection = &connections_[number];
   Fill(connection, worker, wanted, now);
 
-  const bool has_reply = wanted.kind == ConnectionKind::kFlow;
+  const bool has_reply = wanted.kind != ConnectionKind::kAffinity;
   if (has_reply) {
     Added added = Link(connection, Direction::kReply, now);
     if (added.result != AddResult::kAdded) {
@@ -223,7 +223,7 @@ bool ConnectionTable::Unlink(Connection* connection) {
   connection->state.store(ConnectionState::kUnlinked, std::memory_order_relaxed);
   const uint32_t number = NumberOf(*connection);
   for (const Direction direction : {Direction::kOriginal, Direction::kReply}) {
-    if (direction == Direction::kReply && connection->kind != ConnectionKind::kFlow) break;
+    if (direction == Direction::kReply && connection->kind == ConnectionKind::kAffinity) break;
     index_->Erase(KeyOf(*connection, direction), ConnectionIndex::MakeEntry(number, direction));
   }
   HandBack(connection);

@@ -29,6 +29,14 @@ Endpoint EndpointOf(const ServiceTable::ServiceSpec& spec,
   return {.address = backend.address, .port = backend.port, .protocol = spec.endpoint.protocol};
 }
 
+void SpreadOver(BackendChoice* choice) {
+  std::vector<uint64_t> seeds;
+  for (const BackendChoice::Backend& backend : choice->ready) {
+    seeds.push_back(backend.endpoint.word());
+  }
+  choice->ring = MaglevRing(seeds);
+}
+
 }  // namespace
 
 static_assert(std::atomic<uint32_t>::is_always_lock_free);
@@ -119,7 +127,11 @@ absl::Status ServiceTable::Set(const ServiceSpec& spec) {
   service->name = spec.name;
   service->endpoint = spec.endpoint;
   service->affinity_ticks = spec.affinity_ticks;
-  std::vector<uint64_t> seeds;
+  service->inside = spec.inside;
+  service->outside = spec.outside;
+  service->source_ranges = spec.source_ranges;
+  const bool has_local =
+      spec.inside == BackendScope::kLocal || spec.outside == BackendScope::kLocal;
   for (const BackendSpec& backend : spec.backends) {
     const Endpoint endpoint = EndpointOf(spec, backend);
     const auto known = before.find(endpoint);
@@ -127,10 +139,11 @@ absl::Status ServiceTable::Set(const ServiceSpec& spec) {
     after[endpoint] = id;
     SetState(id, backend.is_terminating ? BackendState::kTerminating : BackendState::kReady);
     if (backend.is_terminating) continue;
-    service->ready.push_back({endpoint, id});
-    seeds.push_back(endpoint.word());
+    service->all.ready.push_back({endpoint, id});
+    if (has_local && backend.is_local) service->local.ready.push_back({endpoint, id});
   }
-  service->ring = MaglevRing(seeds);
+  SpreadOver(&service->all);
+  SpreadOver(&service->local);
   Publish(service.get());
   for (const auto& [endpoint, id] : before) {
     if (!after.contains(endpoint)) EndBackend(endpoint, id);

@@ -14,6 +14,7 @@ inline bool IsClaimed(NextHopKind kind) {
     case NextHopKind::kReserved:
     case NextHopKind::kLocal:
     case NextHopKind::kService:
+    case NextHopKind::kExternalService:
     case NextHopKind::kUnresolved:
     case NextHopKind::kPod:
     case NextHopKind::kHost:

@@ -21,6 +21,7 @@ struct Ingress {
   PortId id = kNoPort;
   const Port* port = nullptr;
   const Pod* pod = nullptr;  // who is behind the port; nullptr on an uplink
+  bool is_relayed = false;   // the node sends them on in its own name, whoever they came from
 
   PortRole role() const { return port->settings().role; }
 };

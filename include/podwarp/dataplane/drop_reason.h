@@ -68,10 +68,16 @@ namespace podwarp {
   X(kFragmentationFailed, "fragmentation_failed", "could not be cut into fragments")               \
   /* Services */                                                                                   \
   X(kTransportTruncated, "transport_truncated",                                                    \
-    "to or from a service, and its TCP, UDP or SCTP header is cut short or not in one piece")      \
+    "to a service, and its TCP, UDP or SCTP header is cut short or not in one piece")              \
   X(kServiceFragment, "service_fragment",                                                          \
     "fragment to a service whose first fragment hasn't come or is forgotten")                      \
   X(kServiceNoBackend, "service_no_backend", "to a service without a ready backend")               \
+  X(kServiceNoLocalBackend, "service_no_local_backend",                                            \
+    "to a service that is served by this node's backends only, and none of them is ready")         \
+  X(kServiceSourceRange, "service_source_range",                                                   \
+    "to a service's external address, from the wire and outside its source_ranges")                \
+  X(kServiceNoNodeAddress, "service_no_node_address",                                              \
+    "from the wire to a backend on another node, and the node has no address for the answer")      \
   X(kServiceNoPort, "service_no_port", "to a service's address, but to none of its ports")         \
   X(kServiceFromUplink, "service_from_uplink",                                                     \
     "to a service's address, from the wire: each node translates for its own pods")                \

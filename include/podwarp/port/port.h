@@ -39,6 +39,7 @@ struct PortSettings {
   // ARP there for its pods too.
   Ipv4Address underlay_address;
   bool announce_pods = false;
+  bool announce_services = false;
 };
 
 // What a device does by itself with a frame's Offload; what it can't is done before Transmit().
@@ -83,7 +84,7 @@ class Port {
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
 
-  const PortSettings& settings() const { return settings_; }              // any thread
+  const PortSettings& settings() const { return settings_; }  // any thread
   // Any thread. May change while the port is in use: a frame finished for what the port could do
   // before may then be of no use to the other end.
   PortCapabilities capabilities() const { return capabilities_->load(std::memory_order_relaxed); }

@@ -29,13 +29,14 @@ namespace podwarp {
 // request for it.
 enum class NextHopKind : uint8_t {
   // Nothing is sent there as it is; what happens instead is decided off the fast way.
-  kNone,        // outside the cluster: where to depends on who sends (NodeSettings)
-  kUnowned,     // inside the cluster's ranges, but nobody has the address (yet)
-  kReserved,    // nobody's, and nobody may claim it
-  kLocal,       // podwarp itself: the gateway address
-  kService,     // a service: no machine has it, its backends are elsewhere
-  kOnLink,      // on an uplink's segment, not a node of the cluster, not asked for yet
-  kUnresolved,  // on an uplink's segment, asked for; no answer yet
+  kNone,             // outside the cluster: where to depends on who sends (NodeSettings)
+  kUnowned,          // inside the cluster's ranges, but nobody has the address (yet)
+  kReserved,         // nobody's, and nobody may claim it
+  kLocal,            // podwarp itself: the gateway address
+  kService,          // a service: no machine has it, its backends are elsewhere
+  kExternalService,  // the same, by an address for callers on the wire too
+  kOnLink,           // on an uplink's segment, not a node of the cluster, not asked for yet
+  kUnresolved,       // on an uplink's segment, asked for; no answer yet
   // From here on an adjacency has a port and MACs.
   kPod,       // a pod on this node
   kHost,      // this node's own kernel, by the host port
@@ -50,6 +51,9 @@ using AdjacencyIndex = uint32_t;
 inline constexpr int kAdjacencyIndexBits = 25;  // what a route's entry has room for
 
 inline constexpr AdjacencyIndex kNoAdjacency = 0;  // always there, kind kNone: what no route means
+
+// No entry's, and so no route's value: nothing leads there.
+inline constexpr AdjacencyIndex kUnusedAdjacency = UINT32_MAX;
 
 struct alignas(32) Adjacency {
   // As they stand at the start of a frame, so that one copy writes both.

@@ -53,7 +53,8 @@ enum class ConnectionState : uint8_t {
 std::string_view ToString(ConnectionState state);  // "new", "established", ...
 
 enum class ConnectionKind : uint8_t {
-  kFlow,
+  kFlow,      // whose client is a pod of this node, or the node itself
+  kWireFlow,  // whose client is on the wire: translated, its frames go on as the node's own
   // A client's affinity: `original` is from the client's address, port 0, to the service;
   // `translated` is not used and not indexed.
   kAffinity,
@@ -73,7 +74,8 @@ struct alignas(64) Connection {
   uint8_t worker = 0;  // which added it
   // Change at any time, relaxed:
   std::atomic<ConnectionState> state = ConnectionState::kFree;
-  std::atomic<uint8_t> fins = 0;  // TCP: who has sent one; bit 0 the client, bit 1 the backend
+  // TCP: who has sent one, bit 0 the client, bit 1 the backend; bit 2: the backend has answered.
+  std::atomic<uint8_t> fins = 0;
   std::atomic<uint32_t> last_used = 0;  // tick
   // What translation adds to a checksum, one's complement, as words stand in memory: of addresses,
   // and of addresses and ports. On the way back it is the complement.

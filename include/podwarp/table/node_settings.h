@@ -17,8 +17,16 @@ struct NodeSettings {
   // hairpin_mode other than none: a frame may go back out of the pod port that it came in on.
   bool allow_hairpin = true;
   // The one adjacency of kind kService, to which the routes of all services' addresses lead;
-  // kNoAdjacency while there is none.
-  AdjacencyIndex services = kNoAdjacency;
+  // kUnusedAdjacency while there is none.
+  AdjacencyIndex services = kUnusedAdjacency;
+  // The same of kind kExternalService.
+  AdjacencyIndex external_services = kUnusedAdjacency;
+  // To which the node's own addresses lead, who may have node ports: to the host port or, without
+  // one, to podwarp itself.
+  AdjacencyIndex node = kUnusedAdjacency;
+  // Who calls from the wire seem to come from that go on to another node's backend: an address of
+  // this node that the answer finds; 0.0.0.0 = there is none.
+  Ipv4Address node_address;
   // Who a pod that is its own backend seems to be called by; 0.0.0.0 = nobody can be.
   Ipv4Address hairpin_address;
   // Where an address outside the cluster leads: for pods to the host port, where the kernel

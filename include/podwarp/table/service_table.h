@@ -24,6 +24,7 @@
 #include "absl/status/status.h"
 #include "podwarp/net/byte_order.h"
 #include "podwarp/net/ip_address.h"
+#include "podwarp/net/ip_prefix.h"
 #include "podwarp/table/backend_filter.h"
 #include "podwarp/table/maglev.h"
 #include "podwarp/table/rcu.h"
@@ -68,23 +69,43 @@ enum class BackendState : uint8_t {
   kReady,
 };
 
-struct Service {
+// The ready ones of some backends, and how new connections are spread over them.
+struct BackendChoice {
   struct Backend {
     Endpoint endpoint;
     BackendId id;
   };
-
-  std::string name;  // "default/web:http"
-  Endpoint endpoint;
   std::vector<Backend> ready;
   MaglevRing ring;  // over `ready`; empty if nobody is ready
-  // For how many ticks (connection_table.h) after its last new connection a client keeps its
-  // backend; 0 = not at all.
-  uint32_t affinity_ticks = 0;
 
   // Where a new connection goes; nullptr if nobody is ready.
   const Backend* Pick(uint64_t hash) const {
     return ready.empty() ? nullptr : &ready[ring.Pick(hash)];
+  }
+};
+
+// Which backends a call may go to.
+enum class BackendScope : uint8_t {
+  kNone,   // there is no service for such callers
+  kAll,    // any
+  kLocal,  // those on this node
+};
+
+struct Service {
+  std::string name;  // "default/web:http"
+  Endpoint endpoint;
+  BackendScope inside = BackendScope::kAll;    // for pods of this node and the node itself
+  BackendScope outside = BackendScope::kNone;  // for callers on the wire,
+  std::vector<Ipv4Prefix> source_ranges;       // those of them in here; empty = all
+  BackendChoice all;
+  BackendChoice local;  // nobody unless a scope is kLocal
+  // For how many ticks (connection_table.h) after its last new connection a client keeps its
+  // backend; 0 = not at all.
+  uint32_t affinity_ticks = 0;
+
+  BackendScope ScopeFor(bool is_from_wire) const { return is_from_wire ? outside : inside; }
+  const BackendChoice& Of(BackendScope scope) const {
+    return scope == BackendScope::kLocal ? local : all;
   }
 };
 
@@ -116,12 +137,16 @@ class ServiceTable {
     Ipv4Address address;
     Be16 port;
     bool is_terminating = false;
+    bool is_local = false;  // on this node
   };
   struct ServiceSpec {
     std::string name;
     Endpoint endpoint;
     std::vector<BackendSpec> backends;  // each address and port once
     uint32_t affinity_ticks = 0;
+    BackendScope inside = BackendScope::kAll;
+    BackendScope outside = BackendScope::kNone;
+    std::vector<Ipv4Prefix> source_ranges;
   };
   // Whether there is room for all of these at once, what they replace still there. Errors:
   // ResourceExhausted that names the service (kMaxBackends, or more than MaglevRing::kMaxBackends

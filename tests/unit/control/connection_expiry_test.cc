@@ -21,7 +21,8 @@ TEST(ConnectionExpiry, NothingLastsLongerThanAnIdleConnectionMay) {
   ConnectionsConfig config;
   config.tcp_idle = absl::Seconds(10);
   config.udp_idle = absl::Seconds(5);
-  const ConnectionTimeouts timeouts = ConnectionExpiry(config, kHz, &tables, nullptr, nullptr).timeouts();
+  const ConnectionTimeouts timeouts =
+      ConnectionExpiry(config, kHz, &tables, nullptr, nullptr).timeouts();
   EXPECT_EQ(timeouts.tcp_established, 160u);
   EXPECT_EQ(timeouts.tcp_new, 160u);
   EXPECT_EQ(timeouts.tcp_closing, 160u);
@@ -46,7 +47,7 @@ TEST(ConnectionExpiry, ATimeoutPassesByTheTsc) {
   flow.original.protocol = kIpProtocolUdp;
   flow.translated = flow.original;
   flow.translated.destination = service.backends[0].address;
-  flow.backend = tables.services.Find(service.endpoint)->ready[0].id;
+  flow.backend = tables.services.Find(service.endpoint)->all.ready[0].id;
 
   ConnectionExpiry expiry({}, kHz, &tables, nullptr, nullptr);
   constexpr uint64_t kStart = 1000 * kHz;

@@ -69,7 +69,7 @@ class ServicesTest : public testing::Test {
     return tables_.services.Find(At(address, port, protocol));
   }
   BackendId IdOf(const Service& service, Ipv4Address pod) {
-    for (const Service::Backend& backend : service.ready) {
+    for (const BackendChoice::Backend& backend : service.all.ready) {
       if (backend.endpoint.address == pod) return backend.id;
     }
     ADD_FAILURE() << "no backend " << pod.ToString();
@@ -86,8 +86,8 @@ TEST_F(ServicesTest, AServiceIsFoundAtEachOfItsPorts) {
   Come(Web());
   ASSERT_NE(Find(kWebAddress, 80), nullptr);
   EXPECT_EQ(Find(kWebAddress, 80)->name, "default/web:http");
-  EXPECT_EQ(Find(kWebAddress, 80)->ready.size(), 2u);
-  EXPECT_EQ(Find(kWebAddress, 80)->ready.front().endpoint, At(kPod1, 8080));
+  EXPECT_EQ(Find(kWebAddress, 80)->all.ready.size(), 2u);
+  EXPECT_EQ(Find(kWebAddress, 80)->all.ready.front().endpoint, At(kPod1, 8080));
   EXPECT_EQ(Find(kWebAddress, 80)->affinity_ticks, 0u);
   ASSERT_NE(Find(kWebAddress, 53, kIpProtocolUdp), nullptr);
   EXPECT_EQ(Find(kWebAddress, 53, kIpProtocolUdp)->name, "default/web:53/udp");
@@ -109,7 +109,7 @@ TEST_F(ServicesTest, BackendsOfAChangedServiceKeepTheirIdentity) {
   Change(Web(), changed);
   EXPECT_EQ(tables_.services.StateOf(one), BackendState::kGone);
   EXPECT_EQ(tables_.services.StateOf(two), BackendState::kTerminating);
-  EXPECT_EQ(Find(kWebAddress, 80)->Pick(0)->endpoint, At(kPod3, 8080));
+  EXPECT_EQ(Find(kWebAddress, 80)->all.Pick(0)->endpoint, At(kPod3, 8080));
   Change(changed, Web());
   EXPECT_EQ(IdOf(*Find(kWebAddress, 80), kPod2), two);
   EXPECT_EQ(tables_.services.StateOf(two), BackendState::kReady);

@@ -53,7 +53,7 @@ TEST(ServiceTableConcurrency, AReaderNeverSeesAWrongService) {
   for (uint32_t i = 0; i < kPermanent; ++i) set(i);
   std::vector<BackendId> permanent;
   for (uint32_t i = 0; i < kPermanent; ++i) {
-    permanent.push_back(table.Find(ServiceAt(i))->ready.front().id);
+    permanent.push_back(table.Find(ServiceAt(i))->all.ready.front().id);
   }
 
   std::atomic<uint64_t> wrong = 0;
@@ -77,7 +77,7 @@ TEST(ServiceTableConcurrency, AReaderNeverSeesAWrongService) {
           }
           found_others += i >= kPermanent;
           wrong += service->endpoint != ServiceAt(i);
-          const Service::Backend* backend = service->Pick(hash());
+          const BackendChoice::Backend* backend = service->all.Pick(hash());
           if (backend != nullptr) {
             wrong += backend->endpoint.port != ServiceAt(i).port;
             gone += table.StateOf(last) == BackendState::kGone;
@@ -85,7 +85,7 @@ TEST(ServiceTableConcurrency, AReaderNeverSeesAWrongService) {
           }
           if (i >= kPermanent) continue;
           wrong += !table.any();
-          wrong += service->ready.front().id != permanent[i];
+          wrong += service->all.ready.front().id != permanent[i];
           wrong += table.StateOf(permanent[i]) != BackendState::kReady;
           wrong += !table.MayBeBackend(PodOf(i, 0));
         }

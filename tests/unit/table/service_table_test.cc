@@ -34,7 +34,7 @@ class ServiceTableTest : public testing::Test {
     return table_.Set(spec);
   }
   BackendId IdOf(const Endpoint& service, uint32_t pod) {
-    for (const Service::Backend& backend : table_.Find(service)->ready) {
+    for (const BackendChoice::Backend& backend : table_.Find(service)->all.ready) {
       if (backend.endpoint == At(kPod + pod, 8080)) return backend.id;
     }
     ADD_FAILURE() << "no pod " << pod;
@@ -70,7 +70,7 @@ TEST_F(ServiceTableTest, PicksAmongTheReadyOnly) {
   const Service& service = *table_.Find(At(kService));
   std::set<uint32_t> picked;
   for (uint64_t i = 0; i < 256; ++i) {
-    const Service::Backend* backend = service.Pick(i << 56);
+    const BackendChoice::Backend* backend = service.all.Pick(i << 56);
     EXPECT_EQ(table_.StateOf(backend->id), BackendState::kReady);
     EXPECT_EQ(backend->endpoint.port.host(), 8080);
     EXPECT_EQ(backend->endpoint.protocol, kTcp);
@@ -83,9 +83,9 @@ TEST_F(ServiceTableTest, PicksAmongTheReadyOnly) {
 
 TEST_F(ServiceTableTest, WithNobodyReadyNothingIsPicked) {
   ASSERT_TRUE(Set(At(kService), {}, {3}).ok());
-  EXPECT_EQ(table_.Find(At(kService))->Pick(0), nullptr);
+  EXPECT_EQ(table_.Find(At(kService))->all.Pick(0), nullptr);
   ASSERT_TRUE(Set(At(kService), {}).ok());
-  EXPECT_EQ(table_.Find(At(kService))->Pick(UINT64_MAX), nullptr);
+  EXPECT_EQ(table_.Find(At(kService))->all.Pick(UINT64_MAX), nullptr);
 }
 
 TEST_F(ServiceTableTest, ABackendKeepsItsIdentityWhileItsServiceHasIt) {
@@ -200,7 +200,7 @@ TEST_F(ServiceTableTest, FindsWhatIsThereAndNothingElse) {
     if (!is_there) continue;
     ++found;
     ASSERT_EQ(service->endpoint, at(i));
-    ASSERT_EQ(service->Pick(0)->endpoint, At(kPod + i, 8080, at(i).protocol));
+    ASSERT_EQ(service->all.Pick(0)->endpoint, At(kPod + i, 8080, at(i).protocol));
   }
   EXPECT_EQ(table_.size(), found);
   EXPECT_EQ(table_.backend_count(), found);
@@ -215,7 +215,7 @@ TEST_F(ServiceTableTest, AServiceThatWasFoundStaysUntilTheReaderIsQuiescent) {
   ASSERT_TRUE(table_.Remove(At(kService)).ok());
   rcu_.Poll();
   EXPECT_EQ(rcu_.pending(), 2u);
-  EXPECT_EQ(service->Pick(0)->endpoint, At(kPod + 1, 8080));
+  EXPECT_EQ(service->all.Pick(0)->endpoint, At(kPod + 1, 8080));
   rcu_.Quiescent(0);
   rcu_.Poll();
   EXPECT_EQ(rcu_.pending(), 0u);
