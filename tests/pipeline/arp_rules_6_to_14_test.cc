@@ -217,6 +217,32 @@ TEST_F(ArpConformance, Rule11UplinkThatAnnouncesPodsAnswersForThem) {
   });
 }
 
+TEST_F(ArpConformance, Rule11UplinkThatAnnouncesServicesAnswersForExternalAddresses) {
+  const Ipv4Address external = "192.168.50.200"_ip;
+  node.AddRoute(Ipv4Prefix::Host(external), {.kind = NextHopKind::kExternalService});
+  node.AddRoute(Ipv4Prefix::Host(kServiceIp), {.kind = NextHopKind::kService});
+  const PortId announcing = node.AddPort({.name = "announcing",
+                                          .role = PortRole::kUplink,
+                                          .router_mac = kVirtualMac,
+                                          .announce_services = true});
+  const Packet taken = Ask(kStrangerMac, external, external);
+  const Outcome not_announced = Drops(DropReason::kArpNotAnnounced);
+  Check({
+      {"asked for", announcing, Ask(kStrangerMac, kOnLinkIp, external),
+       Sends(announcing, Reply(kVirtualMac, external, kStrangerMac, kOnLinkIp))},
+      {"probed", announcing, Ethernet(kEveryone, kStrangerMac) / Arp::Probe(kStrangerMac, external),
+       Sends(announcing, Reply(kVirtualMac, external, kStrangerMac, kNobody))},
+      {"taken by somebody else", announcing, taken,
+       Drops(DropReason::kArpConflict)
+           .AndTells(EventKind::kAddressConflict, announcing, external, kStrangerMac)},
+      {"a cluster address stays inside", announcing, Ask(kStrangerMac, kOnLinkIp, kServiceIp),
+       not_announced},
+      {"a pod's too", announcing, Ask(kStrangerMac, kOnLinkIp, kIpA), not_announced},
+      {"on another uplink", kUplink, Ask(kStrangerMac, kOnLinkIp, external), not_announced},
+      {"where another node announces it", kUplink, taken, Drops(DropReason::kArpUnsolicitedReply)},
+  });
+}
+
 // A service is at every node: none of them has its address on the wire.
 TEST_F(ArpConformance, Rule11NoUplinkAnswersForAService) {
   node.AddRoute(Ipv4Prefix::Host(kServiceIp), {.kind = NextHopKind::kService});
