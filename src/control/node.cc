@@ -22,6 +22,35 @@ constexpr char kHost[] = "host";
 constexpr char kRanges[] = "ranges";
 constexpr char kReserved[] = "reserved";
 
+// As the kernel has them, or would have them if there were a host port.
+std::vector<Ipv4Address> OwnAddresses(const Config& config) {
+  std::vector<Ipv4Address> addresses;
+  if (config.host_port.has_value()) addresses.push_back(config.host_port->address);
+  for (const UplinkConfig& uplink : config.uplinks) {
+    if (uplink.address.has_value()) addresses.push_back(*uplink.address);
+  }
+  return addresses;
+}
+
+// The answer of another node's pod has to find it. What is of the node's pod ranges every node
+// knows the way to that sends pods anything; an address on the wire only one that is told of it.
+Ipv4Address AddressForCalls(const Config& config) {
+  const std::vector<Ipv4Address> addresses = OwnAddresses(config);
+  for (const Ipv4Address address : addresses) {
+    for (const Ipv4Prefix& range : config.node_pod_ranges) {
+      if (range.Contains(address)) return address;
+    }
+  }
+  return addresses.empty() ? Ipv4Address() : addresses.back();
+}
+
+Services::Settings ServiceSettings(const Config& config) {
+  return {.tsc_hz = rte_get_tsc_hz(),
+          .node_name = config.node_name,
+          .pod_ranges = config.node_pod_ranges,
+          .addresses = OwnAddresses(config)};
+}
+
 }  // namespace
 
 Node::Node(const Config* config, Tables* tables, PortFactory* ports, WorkerSet* workers,
@@ -34,7 +63,7 @@ Node::Node(const Config* config, Tables* tables, PortFactory* ports, WorkerSet* 
       pool_(pool),
       hairpin_mode_(config->hairpin_mode),
       owners_(tables),
-      services_(rte_get_tsc_hz(), tables, &owners_),
+      services_(ServiceSettings(*config), tables, &owners_),
       announcer_(config->limits.announcements_per_second) {}
 
 absl::Status Node::Start(absl::Time now) {
@@ -47,7 +76,7 @@ absl::Status Node::Start(absl::Time now) {
   for (const RemoteNodeConfig& node : config_.nodes) status.Update(ComeNode(node, now));
   for (const RouteConfig& route : config_.routes) status.Update(SetRoute(route));
   for (const ServiceConfig& service : config_.services) {
-    status.Update(ApplyService(nullptr, &service));
+    status.Update(ApplyService(nullptr, &service, now));
   }
   for (const PodConfig& pod : config_.pods) ComePod(pod, now);
   return status;
@@ -108,13 +137,8 @@ absl::Status Node::OpenHostPort() {
   const absl::StatusOr<PortId> port = AddPort(port_factory_.OpenHostPort(*config_.host_port));
   if (!port.ok()) return port.status();
   host_port_ = *port;
-  Pod kernel{.name = kHost,
-             .mac = HostMac(config_),
-             .addresses = {config_.host_port->address},
-             .is_host = true};
-  for (const UplinkConfig& uplink : config_.uplinks) {
-    if (uplink.address.has_value()) kernel.addresses.push_back(*uplink.address);
-  }
+  Pod kernel{
+      .name = kHost, .mac = HostMac(config_), .addresses = OwnAddresses(config_), .is_host = true};
   absl::Status status =
       owners_.Add(kHost, {.destination = kernel.mac,
                           .source = config_.gateway.mac,
@@ -141,6 +165,7 @@ absl::Status Node::PublishRouters(absl::Time now) {
 
 void Node::PublishSettings() {
   const AddressOwners::Owner* host = owners_.Find(kHost);
+  const AddressOwners::Owner* gateway = owners_.Find(kGateway);
   const AddressOwners::Owner* router = owners_.Find(router_name_);
   NodeSettings settings{.virtual_mac = config_.virtual_mac,
                         .gateway_mac = config_.gateway.mac,
@@ -148,6 +173,9 @@ void Node::PublishSettings() {
                         .promiscuous_arp = hairpin_mode_ == HairpinMode::kPromiscuousArp,
                         .allow_hairpin = hairpin_mode_ != HairpinMode::kNone,
                         .services = services_.adjacency(),
+                        .external_services = services_.external_adjacency(),
+                        .node = (host != nullptr ? host : gateway)->adjacency,
+                        .node_address = AddressForCalls(config_),
                         .hairpin_address = config_.hairpin_address};
   if (router != nullptr) {
     settings.external_from_host = router->adjacency;
@@ -166,6 +194,7 @@ void Node::Tick(absl::Time now) {
     CheckPorts(now);
     last_port_check_ = now;
   }
+  services_.Tick(generation_, now);
   SendDue(now);
   tables_.rcu.Poll();
 }

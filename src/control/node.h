@@ -104,7 +104,8 @@ class Node {
   void StopAsking(const RemoteNodeConfig& node);
   void ForgetStranger(Ipv4Address address);
   absl::Status SetRoute(const RouteConfig& route);
-  absl::Status ApplyService(const ServiceConfig* before, const ServiceConfig* after);
+  absl::Status ApplyService(const ServiceConfig* before, const ServiceConfig* after,
+                            absl::Time now);
 
   void Handle(const Event& event, absl::Time now);
   void HandleAnswer(const Event& event, absl::Time now);

@@ -61,9 +61,12 @@ void Node::HandleConflict(const Event& event, absl::Time now) {
                             << port->settings().name << " claims " << event.address.ToString()
                             << ", which belongs to " << owners_.OwnerOf(event.address);
   // Rule 11: on a wire it is defended only if podwarp would answer for it there.
-  const bool is_ours_to_say = port->settings().role != PortRole::kUplink ||
-                              (port->settings().announce_pods && owner.kind == NextHopKind::kPod) ||
-                              event.address == port->settings().underlay_address;
+  const PortSettings& settings = port->settings();
+  const bool is_ours_to_say =
+      settings.role != PortRole::kUplink ||
+      (settings.announce_pods && owner.kind == NextHopKind::kPod) ||
+      (settings.announce_services && owner.kind == NextHopKind::kExternalService) ||
+      event.address == settings.underlay_address;
   if (is_ours_to_say) announcer_.Defend(event.port, event.address, now);
 }
 

@@ -55,7 +55,7 @@ absl::Status Node::Apply(const Change& change, absl::Time now) {
   }
   const Object& object = change.after.has_value() ? *change.after : *change.before;
   if (KindOf(object) == ObjectKind::kService) {
-    return ApplyService(Get<ServiceConfig>(change.before), Get<ServiceConfig>(change.after));
+    return ApplyService(Get<ServiceConfig>(change.before), Get<ServiceConfig>(change.after), now);
   }
   if (KindOf(object) == ObjectKind::kPod) {
     return ApplyPod(Get<PodConfig>(change.before), Get<PodConfig>(change.after), now);
@@ -72,8 +72,23 @@ absl::Status Node::SetRoute(const RouteConfig& route) {
   return owners_.Claim(NodeName(route.node), route.prefix, ++generation_);
 }
 
-absl::Status Node::ApplyService(const ServiceConfig* before, const ServiceConfig* after) {
-  return services_.Apply(before, after, ++generation_);
+absl::Status Node::ApplyService(const ServiceConfig* before, const ServiceConfig* after,
+                                absl::Time now) {
+  absl::Status status = services_.Apply(before, after, ++generation_, now);
+  if (!status.ok()) return status;
+  static const std::vector<Ipv4Address> kNone;
+  const auto& old = before != nullptr ? before->external_addresses : kNone;
+  const auto& fresh = after != nullptr ? after->external_addresses : kNone;
+  for (const Ipv4Address address : old) {
+    if (!Has(fresh, address)) announcer_.Withdraw(address);
+  }
+  for (const Uplink& uplink : uplinks_) {
+    if (!uplink.config->announce_services) continue;
+    for (const Ipv4Address address : fresh) {
+      if (!Has(old, address)) announcer_.Announce(uplink.port, address, now);
+    }
+  }
+  return absl::OkStatus();
 }
 
 // --- Pods. ---

@@ -60,7 +60,8 @@ PortSettings UplinkSettings(const Config& config, const UplinkConfig& uplink, ui
           .receive_queues = uplink.queues,
           .workers = workers,
           .underlay_address = uplink.address.value_or(Ipv4Address()),
-          .announce_pods = uplink.announce_pods};
+          .announce_pods = uplink.announce_pods,
+          .announce_services = uplink.announce_services};
 }
 
 PortSettings HostPortSettings(const Config& config, const HostPortConfig& host, uint16_t workers) {

@@ -3,8 +3,8 @@
 #include <glog/logging.h>
 
 #include <algorithm>
+#include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "control/connection_expiry.h"
 #include "control/service_values.h"
@@ -13,15 +13,22 @@ namespace podwarp {
 namespace {
 
 constexpr char kServices[] = "services";
+constexpr char kExternal[] = "external services";
 
-Endpoint EndpointOf(const ServiceConfig& service, const ServicePortConfig& port) {
-  return {.address = service.address, .port = Be16(port.port), .protocol = port.protocol};
+BackendScope ScopeOf(TrafficPolicy policy) {
+  return policy == TrafficPolicy::kLocal ? BackendScope::kLocal : BackendScope::kAll;
 }
 
-bool HasPort(const ServiceConfig& service, const Endpoint& endpoint) {
-  return std::any_of(
-      service.ports.begin(), service.ports.end(),
-      [&](const ServicePortConfig& port) { return EndpointOf(service, port) == endpoint; });
+// What stays of a service that goes: nobody, for callers of every kind.
+ServiceTable::ServiceSpec Lingering(ServiceTable::ServiceSpec spec) {
+  spec.backends.clear();
+  spec.affinity_ticks = 0;
+  return spec;
+}
+
+std::string ToText(const Endpoint& endpoint) {
+  return absl::StrCat(endpoint.address.ToString(), ":", endpoint.port.host(), "/",
+                      std::string(ProtocolWord(endpoint.protocol)));
 }
 
 }  // namespace
@@ -33,99 +40,193 @@ std::string NameOf(const ServiceConfig& service, const ServicePortConfig& port) 
                           : port.name);
 }
 
-absl::Status Services::Start() { return owners_.Add(kServices, {.kind = NextHopKind::kService}); }
+Services::Services(Settings settings, Tables* tables, AddressOwners* owners)
+    : settings_(std::move(settings)), tables_(*tables), owners_(*owners) {}
+
+absl::Status Services::Start() {
+  absl::Status status = owners_.Add(kServices, {.kind = NextHopKind::kService});
+  status.Update(owners_.Add(kExternal, {.kind = NextHopKind::kExternalService}));
+  return status;
+}
 
 AdjacencyIndex Services::adjacency() const {
   const AddressOwners::Owner* owner = owners_.Find(kServices);
-  return owner == nullptr ? kNoAdjacency : owner->adjacency;
+  return owner == nullptr ? kUnusedAdjacency : owner->adjacency;
+}
+
+AdjacencyIndex Services::external_adjacency() const {
+  const AddressOwners::Owner* owner = owners_.Find(kExternal);
+  return owner == nullptr ? kUnusedAdjacency : owner->adjacency;
 }
 
 absl::Status Services::Apply(const ServiceConfig* before, const ServiceConfig* after,
-                             uint64_t generation) {
+                             uint64_t generation, absl::Time now) {
   const std::string name = (before != nullptr ? before : after)->full_name();
   const auto found = all_.find(name);
   if ((found == all_.end()) != (before == nullptr)) {
     return absl::FailedPreconditionError(
         absl::StrCat("service ", name, before == nullptr ? " is there already" : " is not there"));
   }
-  if (after == nullptr) {
-    Go(found->second, generation);
-    all_.erase(found);
-    return absl::OkStatus();
+  Published old, fresh;
+  if (before != nullptr) old = WhatToPublish(found->second);
+  if (after != nullptr) fresh = WhatToPublish(*after);
+  if (absl::Status status = CheckFree(name, fresh); !status.ok()) return status;
+
+  // Ports before the address: no packet finds a service without them.
+  SetSpecs(old, fresh);
+  if (absl::Status status = ClaimAddresses(name, old, fresh, generation); !status.ok()) {
+    SetSpecs(fresh, old);
+    for (const auto& [endpoint, spec] : fresh.specs) {
+      if (old.specs.contains(endpoint)) continue;
+      CHECK(tables_.services.Remove(endpoint).ok()) << name;
+      lingering_.erase(endpoint);
+    }
+    return status;
   }
-  if (absl::Status status = tables_.services.Check(SpecsOf(*after)); !status.ok()) return status;
-  const ServiceConfig* old = before == nullptr ? nullptr : &found->second;
-  if (old != nullptr && old->address == after->address) {
-    SetPorts(*after, old);
-    RemovePorts(*old, after);
+  LetLinger(old, fresh, now);
+  for (const auto& [endpoint, spec] : fresh.specs) holders_[endpoint] = name;
+  for (const auto& [address, owner] : fresh.addresses) address_holders_[address] = name;
+  if (after != nullptr) {
+    all_[name] = *after;
   } else {
-    if (absl::Status status = Come(*after, generation); !status.ok()) return status;
-    if (old != nullptr) Go(*old, generation);
+    all_.erase(found);
   }
-  all_[name] = *after;
   return absl::OkStatus();
 }
 
-// Ports before the address: no packet finds a service without them.
-absl::Status Services::Come(const ServiceConfig& service, uint64_t generation) {
-  const Ipv4Prefix address = Ipv4Prefix::Host(service.address);
-  const std::string who = absl::StrCat("service ", service.full_name(), ": ");
-  if (owners_.HolderOf(address) == kServices) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(who, "another service has ", service.address.ToString()));
-  }
-  SetPorts(service, nullptr);
-  const absl::Status status = owners_.Claim(kServices, address, generation);
-  if (status.ok()) return status;
-  RemovePorts(service, nullptr);
-  return absl::Status(status.code(), absl::StrCat(who, std::string(status.message())));
-}
-
-void Services::Go(const ServiceConfig& service, uint64_t generation) {
-  CHECK(owners_.Release(kServices, Ipv4Prefix::Host(service.address), generation).ok());
-  RemovePorts(service, nullptr);
-}
-
-// A port that is the same in `before` stays as it is: its ring may have taken long.
-void Services::SetPorts(const ServiceConfig& service, const ServiceConfig* before) {
-  const bool same_for_all =
-      before != nullptr && before->session_affinity == service.session_affinity;
-  const std::vector<ServiceTable::ServiceSpec> specs = SpecsOf(service);
-  for (size_t i = 0; i < specs.size(); ++i) {
-    const ServiceTable::ServiceSpec& spec = specs[i];
-    if (same_for_all &&
-        std::count(before->ports.begin(), before->ports.end(), service.ports[i]) > 0) {
-      continue;
+void Services::Tick(uint64_t generation, absl::Time now) {
+  absl::erase_if(lingering_addresses_, [&](const auto& lingering) {
+    const auto& [address, until] = lingering;
+    if (until > now) return false;
+    for (const char* owner : {kServices, kExternal}) {
+      // Somebody else may have it by now.
+      owners_.Release(owner, Ipv4Prefix::Host(address), generation).IgnoreError();
     }
-    CHECK(tables_.services.Set(spec).ok()) << spec.name;  // it was checked
-  }
+    return true;
+  });
+  absl::erase_if(lingering_, [&](const auto& lingering) {
+    const auto& [endpoint, until] = lingering;
+    if (until > now) return false;
+    CHECK(tables_.services.Remove(endpoint).ok()) << ToText(endpoint);
+    return true;
+  });
 }
 
-void Services::RemovePorts(const ServiceConfig& service, const ServiceConfig* but_of) {
-  for (const ServicePortConfig& port : service.ports) {
-    const Endpoint endpoint = EndpointOf(service, port);
-    if (but_of == nullptr || !HasPort(*but_of, endpoint)) {
-      CHECK(tables_.services.Remove(endpoint).ok()) << NameOf(service, port);
-    }
-  }
+bool Services::IsHere(const BackendConfig& backend) const {
+  if (!backend.node.empty()) return backend.node == settings_.node_name;
+  const auto contains = [&](const Ipv4Prefix& range) { return range.Contains(backend.address); };
+  const std::vector<Ipv4Address>& own = settings_.addresses;
+  return std::any_of(settings_.pod_ranges.begin(), settings_.pod_ranges.end(), contains) ||
+         std::find(own.begin(), own.end(), backend.address) != own.end();
 }
 
-std::vector<ServiceTable::ServiceSpec> Services::SpecsOf(const ServiceConfig& service) const {
-  std::vector<ServiceTable::ServiceSpec> specs;
+Services::Published Services::WhatToPublish(const ServiceConfig& service) const {
+  Published published;
+  published.addresses[service.address] = kServices;
+  for (const Ipv4Address address : service.external_addresses) {
+    published.addresses[address] = kExternal;
+  }
   for (const ServicePortConfig& port : service.ports) {
-    ServiceTable::ServiceSpec& spec = specs.emplace_back();
+    Spec spec;
     spec.name = NameOf(service, port);
-    spec.endpoint = EndpointOf(service, port);
     if (service.session_affinity > absl::ZeroDuration()) {
-      spec.affinity_ticks = ConnectionTicks(service.session_affinity, tsc_hz_);
+      spec.affinity_ticks = ConnectionTicks(service.session_affinity, settings_.tsc_hz);
     }
     for (const BackendConfig& backend : port.backends) {
       spec.backends.push_back({.address = backend.address,
                                .port = Be16(backend.port),
-                               .is_terminating = backend.phase == BackendPhase::kTerminating});
+                               .is_terminating = backend.phase == BackendPhase::kTerminating,
+                               .is_local = IsHere(backend)});
+    }
+    const auto publish_at = [&](Ipv4Address address, uint16_t number) {
+      spec.endpoint = {.address = address, .port = Be16(number), .protocol = port.protocol};
+      published.specs[spec.endpoint] = spec;
+    };
+    spec.inside = ScopeOf(service.internal_traffic);
+    publish_at(service.address, port.port);
+    spec.inside = BackendScope::kAll;
+    spec.outside = ScopeOf(service.external_traffic);
+    if (port.node_port != 0) {
+      for (const Ipv4Address address : settings_.addresses) publish_at(address, port.node_port);
+    }
+    spec.source_ranges = service.source_ranges;
+    for (const Ipv4Address address : service.external_addresses) publish_at(address, port.port);
+  }
+  return published;
+}
+
+// What lingers is free.
+absl::Status Services::CheckFree(const std::string& name, const Published& after) const {
+  const auto taken = [&](const std::string& what, const std::string& holder) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("service ", name, ": another service has ", what, ": ", holder));
+  };
+  for (const auto& [address, owner] : after.addresses) {
+    const auto holder = address_holders_.find(address);
+    if (holder != address_holders_.end() && holder->second != name) {
+      return taken(address.ToString(), holder->second);
     }
   }
-  return specs;
+  std::vector<Spec> specs;
+  for (const auto& [endpoint, spec] : after.specs) {
+    const auto holder = holders_.find(endpoint);
+    if (holder != holders_.end() && holder->second != name) {
+      return taken(ToText(endpoint), holder->second);
+    }
+    specs.push_back(spec);
+  }
+  return tables_.services.Check(specs);
+}
+
+// One that is the same in `before` stays as it is: its ring may have taken long.
+void Services::SetSpecs(const Published& before, const Published& after) {
+  for (const auto& [endpoint, spec] : after.specs) {
+    const auto old = before.specs.find(endpoint);
+    if (old != before.specs.end() && old->second == spec) continue;
+    CHECK(tables_.services.Set(spec).ok()) << spec.name;  // it was checked
+  }
+}
+
+absl::Status Services::ClaimAddresses(const std::string& name, const Published& before,
+                                      const Published& after, uint64_t generation) {
+  std::vector<std::pair<Ipv4Address, std::string>> claimed;
+  for (const auto& [address, owner] : after.addresses) {
+    if (before.addresses.contains(address)) continue;
+    const absl::Status status = owners_.Claim(owner, Ipv4Prefix::Host(address), generation);
+    if (status.ok()) {
+      claimed.emplace_back(address, owner);
+      continue;
+    }
+    for (const auto& [other, its_owner] : claimed) {
+      owners_.Release(its_owner, Ipv4Prefix::Host(other), generation).IgnoreError();
+    }
+    return absl::Status(status.code(),
+                        absl::StrCat("service ", name, ": ", std::string(status.message())));
+  }
+  return absl::OkStatus();
+}
+
+// What `before` has and `after` hasn't. What is to be had at the node's own addresses goes at once:
+// the kernel refuses there.
+void Services::LetLinger(const Published& before, const Published& after, absl::Time now) {
+  const absl::Time until = now + kLinger;
+  for (const auto& [endpoint, spec] : before.specs) {
+    if (after.specs.contains(endpoint)) continue;
+    holders_.erase(endpoint);
+    if (before.addresses.contains(endpoint.address)) {
+      CHECK(tables_.services.Set(Lingering(spec)).ok()) << spec.name;
+      lingering_[endpoint] = until;
+    } else {
+      CHECK(tables_.services.Remove(endpoint).ok()) << spec.name;
+    }
+  }
+  for (const auto& [address, owner] : before.addresses) {
+    if (after.addresses.contains(address)) continue;
+    address_holders_.erase(address);
+    lingering_addresses_[address] = until;
+  }
+  for (const auto& [endpoint, spec] : after.specs) lingering_.erase(endpoint);
+  for (const auto& [address, owner] : after.addresses) lingering_addresses_.erase(address);
 }
 
 }  // namespace podwarp

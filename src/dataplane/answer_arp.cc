@@ -137,7 +137,8 @@ Verdict JudgeFromUplink(const Query& query) {
     const NextHopKind sender = owner.kind;
     // RFC 5227, 2.4: any ARP frame from one of our own addresses is a conflict.
     if (sender == NextHopKind::kPod || sender == NextHopKind::kHost ||
-        sender == NextHopKind::kLocal) {
+        sender == NextHopKind::kLocal ||
+        (sender == NextHopKind::kExternalService && port.announce_services)) {
       query.Tell(EventKind::kAddressConflict, query.arp.sender_ip);
       return Dropped(DropReason::kArpConflict);
     }

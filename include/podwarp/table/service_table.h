@@ -138,6 +138,8 @@ class ServiceTable {
     Be16 port;
     bool is_terminating = false;
     bool is_local = false;  // on this node
+
+    friend bool operator==(const BackendSpec&, const BackendSpec&) = default;
   };
   struct ServiceSpec {
     std::string name;
@@ -147,6 +149,8 @@ class ServiceTable {
     BackendScope inside = BackendScope::kAll;
     BackendScope outside = BackendScope::kNone;
     std::vector<Ipv4Prefix> source_ranges;
+
+    friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
   };
   // Whether there is room for all of these at once, what they replace still there. Errors:
   // ResourceExhausted that names the service (kMaxBackends, or more than MaglevRing::kMaxBackends

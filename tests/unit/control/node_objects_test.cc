@@ -296,6 +296,10 @@ TEST_F(NodeObjectsTest, AServiceComesChangesAndGoes) {
               ElementsAre(EqualsFrame(ToBackendBy(kNodeBMac, kVirtualMac, kOnB))));
 
   Go(on_b);
+  const uint64_t refused = drops(DropReason::kServiceNoBackend);
+  EXPECT_THAT(SentBy("uplink0", kServiceAddress), IsEmpty());
+  EXPECT_EQ(drops(DropReason::kServiceNoBackend), refused + 1) << "for a minute";
+  Step(Services::kLinger);
   EXPECT_EQ(node_->owners().OwnerOf(kServiceAddress), "ranges");
   const uint64_t before = drops(DropReason::kUnownedAddress);
   EXPECT_THAT(SentBy("uplink0", kServiceAddress), IsEmpty());

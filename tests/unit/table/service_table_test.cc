@@ -81,6 +81,31 @@ TEST_F(ServiceTableTest, PicksAmongTheReadyOnly) {
   EXPECT_TRUE(MayBeBackend(1) && MayBeBackend(2) && MayBeBackend(3));
 }
 
+TEST_F(ServiceTableTest, LocalBackendsAreTheReadyOnesHere) {
+  ServiceTable::ServiceSpec spec;
+  spec.name = "default/web:http";
+  spec.endpoint = At(kService);
+  for (uint32_t pod = 1; pod <= 4; ++pod) {
+    ServiceTable::BackendSpec& backend = spec.backends.emplace_back();
+    backend.address = Ipv4Address(kPod + pod);
+    backend.port = Be16(8080);
+    backend.is_local = pod <= 2;
+    backend.is_terminating = pod == 2;
+  }
+  ASSERT_TRUE(table_.Set(spec).ok());
+  EXPECT_TRUE(table_.Find(At(kService))->local.ready.empty()) << "nobody asks for them";
+  spec.outside = BackendScope::kLocal;
+  ASSERT_TRUE(table_.Set(spec).ok());
+  const Service& service = *table_.Find(At(kService));
+  EXPECT_EQ(service.ScopeFor(/*is_from_wire=*/false), BackendScope::kAll);
+  EXPECT_EQ(service.Of(BackendScope::kAll).ready.size(), 3u);
+  const BackendChoice& local = service.Of(service.ScopeFor(/*is_from_wire=*/true));
+  ASSERT_EQ(local.ready.size(), 1u);
+  for (uint64_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(local.Pick(i << 56)->endpoint, At(kPod + 1, 8080));
+  }
+}
+
 TEST_F(ServiceTableTest, WithNobodyReadyNothingIsPicked) {
   ASSERT_TRUE(Set(At(kService), {}, {3}).ok());
   EXPECT_EQ(table_.Find(At(kService))->all.Pick(0), nullptr);
