@@ -17,6 +17,8 @@ namespace {
 constexpr absl::Duration kTcpNew = absl::Seconds(120);
 constexpr absl::Duration kTcpClosing = absl::Hours(1);
 constexpr absl::Duration kTcpClosed = absl::Seconds(30);
+// Linux answers what it can't accept twice a second at most (net.ipv4.tcp_invalid_ratelimit).
+constexpr absl::Duration kTcpTellAgain = absl::Seconds(1);
 constexpr absl::Duration kUdpNew = absl::Seconds(30);
 constexpr absl::Duration kSctpNew = absl::Seconds(60);
 constexpr absl::Duration kSctpEstablished = absl::Seconds(210);
@@ -30,6 +32,7 @@ ConnectionTimeouts TimeoutsOf(const ConnectionsConfig& config, uint64_t tsc_hz) 
   timeouts.tcp_established = ticks(config.tcp_idle);
   timeouts.tcp_closing = ticks(std::min(kTcpClosing, config.tcp_idle));
   timeouts.tcp_closed = ticks(std::min(kTcpClosed, config.tcp_idle));
+  timeouts.tcp_tell_again = ticks(kTcpTellAgain);
   timeouts.udp_new = ticks(std::min(kUdpNew, config.udp_idle));
   timeouts.udp_established = ticks(config.udp_idle);
   timeouts.sctp_new = ticks(kSctpNew);

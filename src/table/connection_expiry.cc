@@ -27,6 +27,10 @@ constexpr uint32_t kMaxPressureSlices = 256;
 
 constexpr uint32_t kNoNumber = ConnectionNumbers::kNone;
 
+// In Connection::fins: one more time that the client was told.
+constexpr uint8_t kTold = 8;
+constexpr int kMostTold = 3;
+
 // A worker's clock may be ahead of `now`.
 uint32_t IdleTicks(const Connection& connection, uint32_t now) {
   const auto idle =
@@ -110,7 +114,12 @@ bool ConnectionTable::IsOver(Connection* connection, uint32_t now,
                       connection->original.protocol == kIpProtocolTcp;
   if (!is_tcp || !tell_client) return true;
   ConnectionState state = connection->state.load(std::memory_order_relaxed);
-  if (state < ConnectionState::kClosed && tell_client(*connection)) {
+  const int told = connection->fins.load(std::memory_order_relaxed) / kTold;
+  const bool is_due =
+      told == 0 ? state < ConnectionState::kClosed
+                : told < kMostTold && IdleTicks(*connection, now) >= timeouts.tcp_tell_again;
+  if (is_due && tell_client(*connection)) {
+    connection->fins.fetch_add(kTold, std::memory_order_relaxed);
     connection->last_used.store(now, std::memory_order_relaxed);
     // Unless a worker has changed it meanwhile: then it is looked at again in the next round.
     connection->state.compare_exchange_strong(state, ConnectionState::kClosed,

@@ -74,7 +74,8 @@ struct alignas(64) Connection {
   uint8_t worker = 0;  // which added it
   // Change at any time, relaxed:
   std::atomic<ConnectionState> state = ConnectionState::kFree;
-  // TCP: who has sent one, bit 0 the client, bit 1 the backend; bit 2: the backend has answered.
+  // TCP: who has sent one, bit 0 the client, bit 1 the backend; bit 2: the backend has answered;
+  // bits 3 and 4: how often the client was told that the backend is gone.
   std::atomic<uint8_t> fins = 0;
   std::atomic<uint32_t> last_used = 0;  // tick
   // What translation adds to a checksum, one's complement, as words stand in memory: of addresses,
@@ -92,6 +93,7 @@ enum class Direction : uint8_t { kOriginal, kReply };
 
 struct ConnectionTimeouts {  // in ticks
   uint32_t tcp_new, tcp_established, tcp_closing, tcp_closed;
+  uint32_t tcp_tell_again;  // a client that its backend is gone
   uint32_t udp_new, udp_established;
   uint32_t sctp_new, sctp_established;
 };
@@ -158,9 +160,9 @@ class ConnectionTable {
   // never cut short.
   using StateOf = std::function<BackendState(BackendId)>;
   // The client of a TCP connection whose backend is gone may wait for an answer that never comes:
-  // it has to be told. False if it can't be now; another try is made in the next round. Told, the
-  // connection counts as closed and stays for so long, so that what the client says to it is known.
-  // Without such a function these connections are unlinked like others.
+  // it has to be told, up to three times. False if it can't be now; another try is made in the next
+  // round. Told, the connection counts as closed and stays for so long, so that what the client
+  // says to it is known. Without such a function these connections are unlinked like others.
   using TellClient = std::function<bool(const Connection&)>;
   void Expire(uint32_t now, const ConnectionTimeouts& timeouts, const StateOf& state_of,
               const TellClient& tell_client = nullptr);
