@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -78,6 +79,57 @@ void SplitMoves(Differences* services) {
   });
 }
 
+// Who is to have which external address and node port.
+class Takers {
+ public:
+  void Add(const std::vector<Change>& services) {
+    for (const Change& change : services) {
+      const auto& service = std::get<ServiceConfig>(*change.after);
+      const std::string name = service.full_name();
+      for (const Ipv4Address address : service.external_addresses) addresses_[address] = name;
+      for (const ServicePortConfig& port : service.ports) {
+        if (port.node_port != 0) node_ports_[{port.protocol, port.node_port}] = name;
+      }
+    }
+  }
+
+  // The service without what another is to have.
+  ServiceConfig Leave(ServiceConfig service) const {
+    const auto is_anothers = [name = service.full_name()](const auto& takers, const auto& thing) {
+      const auto taker = takers.find(thing);
+      return taker != takers.end() && taker->second != name;
+    };
+    std::erase_if(service.external_addresses,
+                  [&](Ipv4Address address) { return is_anothers(addresses_, address); });
+    for (ServicePortConfig& port : service.ports) {
+      if (is_anothers(node_ports_, std::pair(port.protocol, port.node_port))) port.node_port = 0;
+    }
+    return service;
+  }
+
+ private:
+  std::map<Ipv4Address, std::string> addresses_;
+  std::map<std::pair<uint8_t, uint16_t>, std::string> node_ports_;
+};
+
+// Services that have an external address or a node port which another is to have let go of it
+// first, and keep the rest with its connections.
+std::vector<Change> TakeHandovers(Differences* services) {
+  Takers takers;
+  takers.Add(services->changed);
+  takers.Add(services->come);
+  std::vector<Change> handovers;
+  for (Change& change : services->changed) {
+    const Object left = takers.Leave(std::get<ServiceConfig>(*change.before));
+    if (left == *change.before) continue;
+    handovers.push_back({.before = std::exchange(change.before, left), .after = left});
+  }
+  // One that only lets go is changed by that.
+  std::erase_if(services->changed,
+                [](const Change& change) { return change.before == change.after; });
+  return handovers;
+}
+
 void Append(std::vector<Change> from, std::vector<Change>* to) {
   std::move(from.begin(), from.end(), std::back_inserter(*to));
 }
@@ -110,6 +162,7 @@ std::vector<Change> ChangesBetween(const DesiredState& before, const DesiredStat
   Append(std::move(routes.gone), &changes);
   Append(std::move(nodes.gone), &changes);
   Append(std::move(services.gone), &changes);
+  Append(TakeHandovers(&services), &changes);
   Append(std::move(services.changed), &changes);
   Append(std::move(services.come), &changes);
   return changes;

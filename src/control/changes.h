@@ -31,7 +31,8 @@ std::string Describe(const Change& change);
 // goes. Only a pod's port, and the underlay address that a node is asked for at, have to be free
 // before another can have them. Nodes stand before the routes that lead to them, and after them
 // when they go. A service whose address changes goes and comes again, so that addresses can be
-// handed round.
+// handed round. An external address or a node port that another is to have is let go of first, by a
+// change of its own.
 std::vector<Change> ChangesBetween(const DesiredState& before, const DesiredState& after);
 
 // Whether `read` differs from `running` only in what can be changed while podwarp runs: pods,

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/config_faults.h"
 #include "control/config_values.h"
+#include "control/service_values.h"
 
 namespace podwarp {
 namespace {
@@ -89,8 +90,18 @@ std::vector<Claim> ClaimsOf(const RouteConfig& route) {
 }
 
 std::vector<Claim> ClaimsOf(const ServiceConfig& service) {
-  return {NameClaim(ClaimSpace::kService, "name", service.full_name()),
-          AddressClaim("address", service.address)};
+  std::vector<Claim> claims = {NameClaim(ClaimSpace::kService, "name", service.full_name()),
+                               AddressClaim("address", service.address)};
+  for (size_t i = 0; i < service.external_addresses.size(); ++i) {
+    claims.push_back(AddressClaim(KeyOf("external_addresses", i), service.external_addresses[i]));
+  }
+  for (size_t i = 0; i < service.ports.size(); ++i) {
+    const ServicePortConfig& port = service.ports[i];
+    if (port.node_port == 0) continue;
+    claims.push_back(NameClaim(ClaimSpace::kNodePort, KeyOf("ports", i, "node_port"),
+                               PortText(port.node_port, port.protocol)));
+  }
+  return claims;
 }
 
 std::vector<Claim> ClaimsOf(const Object& object) {

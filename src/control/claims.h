@@ -19,6 +19,7 @@ enum class ClaimSpace : uint8_t {
   kPort,
   kNode,
   kService,
+  kNodePort,  // "30080/tcp"
   kRoute,
   kMac,
   kDevice,

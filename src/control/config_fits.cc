@@ -7,19 +7,16 @@
 #include "control/config_places.h"
 
 namespace podwarp {
-namespace {
+
+bool IsHostOf(const Ipv4Prefix& range, Ipv4Address address) {
+  return range.Contains(address) &&
+         (range.length() >= 31 || (address != range.network() && address != range.last()));
+}
 
 std::string NotAHost(Ipv4Address address, const Ipv4Prefix& range, const std::string& range_key,
                      const ConfigFaults& faults) {
   return absl::StrCat(address.ToString(), " is the network's or the broadcast address of ",
                       range.ToString(), " of ", faults.Named(range_key), "; expected one between");
-}
-
-}  // namespace
-
-bool IsHostOf(const Ipv4Prefix& range, Ipv4Address address) {
-  return range.Contains(address) &&
-         (range.length() >= 31 || (address != range.network() && address != range.last()));
 }
 
 void CheckInside(const std::string& key, const Ipv4Prefix& inner, const std::string& text,

@@ -32,6 +32,7 @@ Document UplinkDocument(const UplinkConfig& uplink) {
   }
   if (uplink.router.has_value()) document["router"] = uplink.router->ToString();
   document["announce_pods"] = uplink.announce_pods;
+  document["announce_services"] = uplink.announce_services;
   return document;
 }
 

@@ -42,6 +42,7 @@ void ReadUplink(MappingReader* reader, UplinkConfig* uplink) {
   }
   reader->Scalar("router", ParseHostAddress, &uplink->router);
   reader->Scalar("announce_pods", ParseBool, &uplink->announce_pods);
+  reader->Scalar("announce_services", ParseBool, &uplink->announce_services);
 }
 
 void ReadHostPort(MappingReader* reader, HostPortConfig* host_port) {
@@ -107,6 +108,7 @@ void ReadBackend(MappingReader* reader, BackendConfig* backend) {
   reader->Scalar("address", ParseHostAddress, &backend->address);
   reader->Scalar("port", kPort, &backend->port);
   reader->Scalar("state", ParseBackendPhase, &backend->phase);
+  reader->Scalar("node", ParseDnsSubdomain, &backend->node);
 }
 
 void ReadServicePort(MappingReader* reader, ServicePortConfig* port) {
@@ -114,6 +116,7 @@ void ReadServicePort(MappingReader* reader, ServicePortConfig* port) {
   reader->Scalar("protocol", ParseProtocol, &port->protocol);
   reader->Require("port");
   reader->Scalar("port", kPort, &port->port);
+  reader->Scalar("node_port", kPort, &port->node_port);
   reader->MappingList("backends", &port->backends, ReadBackend);
 }
 
@@ -166,6 +169,10 @@ void ReadService(MappingReader* reader, ServiceConfig* service) {
   reader->Require("address");
   reader->Scalar("address", ParseHostAddress, &service->address);
   reader->Scalar("session_affinity", ParseAffinity, &service->session_affinity);
+  reader->List("external_addresses", ParseHostAddress, &service->external_addresses);
+  reader->List("source_ranges", Ipv4Prefix::Parse, &service->source_ranges);
+  reader->Scalar("internal_traffic", ParseTrafficPolicy, &service->internal_traffic);
+  reader->Scalar("external_traffic", ParseTrafficPolicy, &service->external_traffic);
   reader->Require("ports");
   reader->MappingList("ports", &service->ports, ReadServicePort);
 }

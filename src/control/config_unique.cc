@@ -54,12 +54,19 @@ std::vector<Claim> UsableClaimsOf(const PodConfig& pod, const std::string& key,
   return claims;
 }
 
-// A service's name counts with its namespace, too.
+// The key `name` of the mapping that `key` is of.
+std::string Beside(const std::string& key, std::string_view name) {
+  return Within(key.substr(0, key.rfind('.')), name);
+}
+
+// A service's name counts with its namespace, too, and a node port with its protocol.
 std::vector<Claim> UsableClaimsOf(const ServiceConfig& service, const std::string& key,
                                   const ConfigFaults& faults) {
   std::vector<Claim> claims = ClaimsOf(service);
   std::erase_if(claims, [&](const Claim& claim) {
-    return claim.id.space == ClaimSpace::kService && !faults.Usable(key + ".namespace");
+    return (claim.id.space == ClaimSpace::kService && !faults.Usable(key + ".namespace")) ||
+           (claim.id.space == ClaimSpace::kNodePort &&
+            !faults.Usable(Beside(Within(key, claim.key), "protocol")));
   });
   return claims;
 }

@@ -29,16 +29,23 @@ struct PodPortToJson {
   Document operator()(const VdevPortConfig& device) const { return {{"vdev", device.vdev}}; }
 };
 
+Document BackendDocument(const BackendConfig& backend) {
+  Document json = {{"address", backend.address.ToString()},
+                   {"port", backend.port},
+                   {"state", ToString(backend.phase)}};
+  if (!backend.node.empty()) json["node"] = backend.node;
+  return json;
+}
+
 Document ServicePortDocument(const ServicePortConfig& port) {
   Document json = Document::object();
   if (!port.name.empty()) json["name"] = port.name;
   json["protocol"] = ProtocolWord(port.protocol);
   json["port"] = port.port;
+  if (port.node_port != 0) json["node_port"] = port.node_port;
   json["backends"] = Document::array();
   for (const BackendConfig& backend : port.backends) {
-    json["backends"].push_back({{"address", backend.address.ToString()},
-                                {"port", backend.port},
-                                {"state", ToString(backend.phase)}});
+    json["backends"].push_back(BackendDocument(backend));
   }
   return json;
 }
@@ -109,7 +116,11 @@ Document ToJson(const ServiceConfig& service) {
   Document json = {{"name", service.name},
                    {"namespace", service.service_namespace},
                    {"address", service.address.ToString()},
-                   {"session_affinity", AffinityText(service.session_affinity)}};
+                   {"session_affinity", AffinityText(service.session_affinity)},
+                   {"external_addresses", TextList(service.external_addresses)},
+                   {"source_ranges", TextList(service.source_ranges)},
+                   {"internal_traffic", ToString(service.internal_traffic)},
+                   {"external_traffic", ToString(service.external_traffic)}};
   json["ports"] = Document::array();
   for (const ServicePortConfig& port : service.ports) {
     json["ports"].push_back(ServicePortDocument(port));

@@ -36,9 +36,39 @@ void CheckBackends(const ServicePortConfig& port, const std::string& list, Confi
   }
 }
 
+// An external address is of none of the cluster's ranges; on an uplink's segment it is a host's.
+void CheckOutside(const Config& settings, Ipv4Address address, const std::string& key,
+                  ConfigFaults* faults) {
+  if (!faults->Usable(key)) return;
+  const auto check_list = [&](const char* list, const std::vector<Ipv4Prefix>& ranges) {
+    for (size_t i = 0; i < ranges.size(); ++i) {
+      const std::string range_key = KeyOf(list, i);
+      if (!ranges[i].Contains(address) || !faults->Usable(range_key)) continue;
+      faults->Add(key,
+                  absl::StrCat(address.ToString(), " is inside ", ranges[i].ToString(), " of ",
+                               faults->Named(range_key), "; expected one outside the cluster"));
+    }
+  };
+  check_list("pod_ranges", settings.pod_ranges);
+  check_list("service_ranges", settings.service_ranges);
+  for (size_t i = 0; i < settings.uplinks.size(); ++i) {
+    const std::optional<Ipv4Prefix> segment = settings.uplinks[i].segment();
+    const std::string segment_key = KeyOf("uplinks", i, "address");
+    if (!segment.has_value() || !segment->Contains(address) || IsHostOf(*segment, address) ||
+        !faults->Usable(segment_key)) {
+      continue;
+    }
+    faults->Add(key, NotAHost(address, *segment, segment_key, *faults));
+  }
+}
+
 }  // namespace
 
 void CheckAlone(const ServiceConfig& service, const std::string& key, ConfigFaults* faults) {
+  if (!service.source_ranges.empty() && service.external_addresses.empty() &&
+      faults->Usable(Within(key, "external_addresses"))) {
+    faults->Add(Within(key, "source_ranges"), "is for external_addresses, and there are none");
+  }
   const std::string list = Within(key, "ports");
   if (service.ports.empty()) faults->Add(list, "needs at least one port");
   std::map<std::string, std::string> names;
@@ -54,8 +84,7 @@ void CheckAlone(const ServiceConfig& service, const std::string& key, ConfigFaul
     }
     if (faults->Usable(number_key) && faults->Usable(KeyOf(list, i, "protocol"))) {
       const auto [holder, is_first] = numbers.try_emplace({port.protocol, port.port}, number_key);
-      const std::string text =
-          absl::StrCat(port.port, "/", std::string(ProtocolWord(port.protocol)));
+      const std::string text = PortText(port.port, port.protocol);
       if (!is_first) faults->Add(number_key, Taken(text, holder->second, *faults));
     }
     CheckBackends(port, KeyOf(list, i, "backends"), faults);
@@ -64,6 +93,10 @@ void CheckAlone(const ServiceConfig& service, const std::string& key, ConfigFaul
 
 void CheckFits(const Config& settings, const ServiceConfig& service, const std::string& key,
                ConfigFaults* faults) {
+  for (size_t i = 0; i < service.external_addresses.size(); ++i) {
+    CheckOutside(settings, service.external_addresses[i],
+                 KeyOf(Within(key, "external_addresses"), i), faults);
+  }
   if (!faults->Usable("service_ranges")) return;
   const std::string address_key = Within(key, "address");
   if (settings.service_ranges.empty()) {

@@ -38,6 +38,10 @@ std::string_view ProtocolWord(uint8_t protocol) {
   }
 }
 
+std::string PortText(uint16_t port, uint8_t protocol) {
+  return absl::StrCat(port, "/", std::string(ProtocolWord(protocol)));
+}
+
 absl::StatusOr<BackendPhase> ParseBackendPhase(const std::string& text) {
   for (const BackendPhase phase : {BackendPhase::kReady, BackendPhase::kTerminating}) {
     if (text == ToString(phase)) return phase;
@@ -47,6 +51,17 @@ absl::StatusOr<BackendPhase> ParseBackendPhase(const std::string& text) {
 
 std::string_view ToString(BackendPhase phase) {
   return phase == BackendPhase::kReady ? "ready" : "terminating";
+}
+
+absl::StatusOr<TrafficPolicy> ParseTrafficPolicy(const std::string& text) {
+  for (const TrafficPolicy policy : {TrafficPolicy::kCluster, TrafficPolicy::kLocal}) {
+    if (text == ToString(policy)) return policy;
+  }
+  return Wrong(text, "is not a traffic policy", DidYouMean(text, {"cluster", "local"}));
+}
+
+std::string_view ToString(TrafficPolicy policy) {
+  return policy == TrafficPolicy::kCluster ? "cluster" : "local";
 }
 
 absl::StatusOr<absl::Duration> ParseAffinity(const std::string& text) {

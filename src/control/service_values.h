@@ -17,10 +17,15 @@ namespace podwarp {
 // tcp, udp, sctp: an IpProtocol. Another number's word is empty.
 absl::StatusOr<uint8_t> ParseProtocol(const std::string& text);
 std::string_view ProtocolWord(uint8_t protocol);
+std::string PortText(uint16_t port, uint8_t protocol);  // "80/tcp"
 
 // ready, terminating.
 absl::StatusOr<BackendPhase> ParseBackendPhase(const std::string& text);
 std::string_view ToString(BackendPhase phase);
+
+// cluster, local.
+absl::StatusOr<TrafficPolicy> ParseTrafficPolicy(const std::string& text);
+std::string_view ToString(TrafficPolicy policy);
 
 // none, which is zero, or from a second to a day, as Kubernetes has it: 3h.
 absl::StatusOr<absl::Duration> ParseAffinity(const std::string& text);

@@ -105,7 +105,13 @@ TEST_F(OpenApiTest, SchemasHaveTheKeysOfObjects) {
                                  .underlay_address = Ipv4Address(10, 0, 0, 1),
                                  .uplink = "up"};
   ServiceConfig service;
-  service.ports = {{.name = "http", .protocol = 6, .port = 80, .backends = {BackendConfig()}}};
+  BackendConfig backend;
+  backend.node = "node-b";
+  ServicePortConfig port;
+  port.name = "http";
+  port.node_port = 30080;
+  port.backends = {backend};
+  service.ports = {port};
   const auto keys_of_json = [](const Json& json) {
     std::set<std::string> keys;
     for (const auto& [name, value] : json.items()) keys.insert(name);

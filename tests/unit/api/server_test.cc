@@ -63,6 +63,21 @@ TEST_F(ApiServerTest, EveryKindOfObject) {
   EXPECT_EQ(cart["key"], "shop/cart");
   EXPECT_EQ(cart["object"]["ports"][0]["backends"][0]["port"], 80);
   EXPECT_EQ(Expect(200, "GET", "/v1/services")["items"][0]["key"], "shop/cart");
+  EXPECT_EQ(Expect(200, "PUT", "/v1/services/shop/cart",
+                   R"({"address":"10.96.0.1","session_affinity":"1h",
+                       "external_addresses":["203.0.113.1"],"source_ranges":["192.0.2.0/24"],
+                       "internal_traffic":"local","external_traffic":"local",
+                       "ports":[{"port":80,"node_port":30080,
+                       "backends":[{"address":"10.244.1.10","node":"node-b"}]}]})")["changed"],
+            (Json{"external_addresses", "source_ranges", "internal_traffic", "external_traffic",
+                  "ports"}));
+  EXPECT_EQ(MessageOf(Expect(400, "PUT", "/v1/services/shop/cart",
+                             R"({"address":"10.96.0.1","external_traffic":"loacl",
+                                 "source_ranges":["0.0.0.0/0"],
+                                 "ports":[{"port":80,"node_port":0}]})")),
+            "external_traffic: 'loacl' is not a traffic policy (known: cluster, local)\n"
+            "ports[0].node_port: '0' is not a whole number from 1 to 65535\n"
+            "source_ranges: is for external_addresses, and there are none");
   EXPECT_THAT(MessageOf(Expect(400, "PUT", "/v1/services/shop/a.b",
                                R"({"address":"10.96.0.1","ports":[{"port":80}]})")),
               HasSubstr("'a.b' is not a DNS label"));
@@ -94,7 +109,8 @@ TEST_F(ApiServerTest, TheLargestServiceFits) {
   for (int i = 0; i < 5'000; ++i) {
     backends.push_back({{"address", absl::StrCat("10.244.", 100 + i / 100, ".", 100 + i % 100)},
                         {"port", 65535},
-                        {"state", "terminating"}});
+                        {"state", "terminating"},
+                        {"node", std::string(63, 'n')}});
   }
   Expect(201, "PUT", "/v1/services/default/large", service.dump());
   service["name"] = "large";

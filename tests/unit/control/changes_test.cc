@@ -11,6 +11,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 PodConfig PodCalled(const std::string& name, Ipv4Address address) {
   PodConfig pod;
@@ -96,6 +97,43 @@ TEST(Changes, ServicesHandTheirAddressesRound) {
                   "service default/a comes", "service default/b comes"));
 }
 
+ServiceConfig ServiceOutside(const std::string& name, Ipv4Address address,
+                             const std::vector<Ipv4Address>& external, uint16_t node_port) {
+  ServiceConfig service = ServiceCalled(name, address);
+  service.external_addresses = external;
+  ServicePortConfig port;
+  port.port = 80;
+  port.node_port = node_port;
+  service.ports = {port};
+  return service;
+}
+
+// Nobody else's connections end by that.
+TEST(Changes, ServicesLetGoOfWhatOthersAreToHave) {
+  const Ipv4Address x = "203.0.113.1"_ip, y = "203.0.113.2"_ip, z = "203.0.113.3"_ip;
+  Config before, after;
+  before.services = {ServiceOutside("a", "10.96.0.1"_ip, {x, z}, 30001),
+                     ServiceOutside("b", "10.96.0.2"_ip, {y}, 30002),
+                     ServiceOutside("c", "10.96.0.3"_ip, {}, 30003),
+                     ServiceOutside("d", "10.96.0.4"_ip, {}, 0)};
+  after.services = {ServiceOutside("a", "10.96.0.1"_ip, {y, z}, 30001),
+                    ServiceOutside("b", "10.96.0.2"_ip, {x}, 30003),
+                    ServiceOutside("c", "10.96.0.3"_ip, {}, 0),
+                    ServiceOutside("d", "10.96.0.4"_ip, {}, 30004),
+                    ServiceOutside("new", "10.96.0.5"_ip, {}, 30002)};
+  const auto change = [](const ServiceConfig& from, const ServiceConfig& to) {
+    return Change{.before = from, .after = to};
+  };
+  const ServiceConfig a = ServiceOutside("a", "10.96.0.1"_ip, {z}, 30001);
+  const ServiceConfig b = ServiceOutside("b", "10.96.0.2"_ip, {}, 0);
+  EXPECT_THAT(
+      ChangesBetween(DesiredState(before), DesiredState(after)),
+      ElementsAre(change(before.services[0], a), change(before.services[1], b),
+                  change(before.services[2], after.services[2]), change(a, after.services[0]),
+                  change(b, after.services[1]), change(before.services[3], after.services[3]),
+                  Change{.before = std::nullopt, .after = after.services[4]}));
+}
+
 TEST(Changes, CarryBothSides) {
   Config before, after;
   before.routes = {{.prefix = "10.0.2.0/24"_prefix, .node = "b"}};
@@ -119,6 +157,10 @@ TEST(Changes, OthersThanOfObjectsNeedARestart) {
   EXPECT_EQ(CheckReloadable(before, after).message(),
             "uplinks, workers differ from what podwarp was started with, and can be changed by a "
             "restart only");
+  after = before;
+  after.uplinks = before.uplinks = {UplinkConfig()};
+  after.uplinks[0].announce_services = true;
+  EXPECT_THAT(std::string(CheckReloadable(before, after).message()), StartsWith("uplinks differs"));
   after = before;
   after.hairpin_address = "10.0.0.9"_ip;
   after.connections.capacity = 1024;

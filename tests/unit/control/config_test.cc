@@ -82,6 +82,7 @@ TEST(Config, ExampleShowsEveryKind) {
   EXPECT_EQ(uplink.segment(), Ipv4Prefix(Ipv4Address(192, 168, 50, 0), 24));
   EXPECT_EQ(uplink.router, Ipv4Address(192, 168, 50, 254));
   EXPECT_TRUE(uplink.announce_pods);
+  EXPECT_TRUE(uplink.announce_services);
   EXPECT_EQ(config->uplinks[1].vdev, "net_af_packet1,iface=eth2,qdisc_bypass=1");
   EXPECT_FALSE(config->uplinks[1].segment().has_value());
 
@@ -100,13 +101,20 @@ TEST(Config, ExampleShowsEveryKind) {
   ASSERT_EQ(config->services.size(), 1u);
   EXPECT_EQ(config->services[0].full_name(), "default/web");
   EXPECT_EQ(config->services[0].session_affinity, absl::Hours(3));
+  EXPECT_THAT(config->services[0].external_addresses, ElementsAre(Ipv4Address(203, 0, 113, 10)));
+  EXPECT_EQ(config->services[0].source_ranges.size(), 2u);
+  EXPECT_EQ(config->services[0].ports[0].node_port, 30080);
   EXPECT_EQ(config->services[0].ports[0].backends.size(), 2u);
+  EXPECT_EQ(config->services[0].ports[0].backends[1].node, "node-b");
   EXPECT_THAT(config->workers.cores, ElementsAre(1));
   // What the example says of defaults is true.
   EXPECT_EQ(config->idle, IdleConfig());
   EXPECT_EQ(config->limits, LimitsConfig());
   EXPECT_EQ(config->connections, ConnectionsConfig());
   EXPECT_EQ(config->hairpin_address, config->gateway.address);
+  EXPECT_EQ(config->services[0].internal_traffic, ServiceConfig().internal_traffic);
+  EXPECT_EQ(config->services[0].external_traffic, ServiceConfig().external_traffic);
+  EXPECT_EQ(config->uplinks[1].announce_services, UplinkConfig().announce_services);
 }
 
 TEST(Config, TwoNodesKnowEachOther) {

@@ -180,6 +180,57 @@ TEST_F(DesiredStateTest, AServiceHasItsAddressAlone) {
               HasSubstr("10.96.0.12 is taken by service other/dns"));
 }
 
+// Callable from the wire, too.
+ServiceConfig ServiceOutside(const std::string& name, Ipv4Address address, Ipv4Address external,
+                             uint16_t node_port) {
+  ServiceConfig service = ServiceAt(name, address);
+  service.external_addresses = {external};
+  service.ports[0].node_port = node_port;
+  return service;
+}
+
+TEST_F(DesiredStateTest, AServiceHasItsExternalAddressesAndNodePortsAlone) {
+  const ServiceConfig web =
+      ServiceOutside("web", "10.96.0.11"_ip, "203.0.113.1"_ip, uint16_t{30080});
+  Make(Put(web));
+  EXPECT_EQ(WrongWith(Put(ServiceOutside("b", "10.96.0.12"_ip, "203.0.113.1"_ip, 30081))),
+            "external_addresses[0]: 203.0.113.1 is taken by service default/web; each needs one of "
+            "its own");
+  ServiceConfig other = ServiceOutside("b", "10.96.0.12"_ip, "203.0.113.2"_ip, 30080);
+  EXPECT_EQ(WrongWith(Put(other)),
+            "ports[0].node_port: 30080/tcp is taken by service default/web; each needs one of its "
+            "own");
+  other.ports[0].protocol = 17;
+  Make(Put(other));
+  other.ports.push_back(other.ports[0]);
+  EXPECT_EQ(WrongWith(Put(other)),
+            "ports[1].node_port: 30080/udp is taken by ports[0].node_port; each needs one of its "
+            "own");
+  EXPECT_EQ(WrongWith(Put(ServiceOutside("c", "10.96.0.13"_ip, "192.0.2.1"_ip, 30083))),
+            "external_addresses[0]: 192.0.2.1 is taken by uplinks[0].address; each needs one of "
+            "its own");
+  EXPECT_EQ(WrongWith(Put(ServiceOutside("c", "10.96.0.13"_ip, "10.244.1.2"_ip, 30083))),
+            "external_addresses[0]: 10.244.1.2 is inside 10.244.0.0/16 of pod_ranges[0]; expected "
+            "one outside the cluster");
+  // What it lets go of is free again.
+  Make(Put(ServiceAt("web", "10.96.0.11"_ip)));
+  EXPECT_EQ(WrongWith(Put(ServiceOutside("c", "10.96.0.13"_ip, "203.0.113.1"_ip, 30080))), "");
+}
+
+TEST_F(DesiredStateTest, AServiceOfTheFileTakesExternalAddressesAndNodePorts) {
+  Make(Put(ServiceOutside("a", "10.96.0.11"_ip, "203.0.113.1"_ip, 30081)));
+  Make(Put(ServiceOutside("b", "10.96.0.12"_ip, "203.0.113.2"_ip, 30082)));
+  Config config = FileConfig();
+  config.services.push_back(ServiceOutside("taker", "10.96.0.13"_ip, "203.0.113.1"_ip, 30082));
+  const DesiredState taken(config, state_);
+  EXPECT_THAT(taken.ListHidden(9),
+              ElementsAre("service default/a: external_addresses[0]: 203.0.113.1 is taken by "
+                          "service default/taker; each needs one of its own",
+                          "service default/b: ports[0].node_port: 30082/tcp is taken by service "
+                          "default/taker; each needs one of its own"));
+  EXPECT_THAT(DesiredState(FileConfig(), taken).ListHidden(9), IsEmpty());
+}
+
 TEST_F(DesiredStateTest, AServiceOfTheApiOutlivesAReload) {
   const ServiceConfig web = ServiceAt("web", "10.96.0.11"_ip);
   Make(Put(web));

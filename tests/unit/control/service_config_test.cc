@@ -16,6 +16,7 @@ namespace podwarp::test {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 constexpr char kRanges[] = "service_ranges: [10.96.0.0/16]\n";  // the fourth line
 
@@ -26,6 +27,12 @@ std::string Service(const std::string& name, const std::string& address,
 
 absl::StatusOr<Config> Parse(const std::string& text) {
   return ParseConfig(kBase + text, "f", ConfigOverrides());
+}
+
+// What one service, web at 10.96.0.1 with one port, also says, on line 6; `rest` follows.
+std::string ServiceSaying(const std::string& keys, const std::string& rest = "") {
+  return std::string(kRanges) + "services:\n  - {name: web, address: 10.96.0.1, " + keys +
+         ", ports: [{port: 80}]}\n" + rest;
 }
 
 // What the ports of one service say, on line 6, and what is wrong with it.
@@ -48,6 +55,12 @@ TEST(ServiceConfig, HasTheDefaultsThatTheExampleNames) {
   const ServiceConfig& web = config->services[0];
   EXPECT_EQ(web.full_name(), "default/web");
   EXPECT_EQ(web.session_affinity, absl::ZeroDuration());
+  EXPECT_THAT(web.external_addresses, IsEmpty());
+  EXPECT_THAT(web.source_ranges, IsEmpty());
+  EXPECT_EQ(web.internal_traffic, TrafficPolicy::kCluster);
+  EXPECT_EQ(web.external_traffic, TrafficPolicy::kCluster);
+  EXPECT_EQ(web.ports[0].node_port, 0);
+  EXPECT_EQ(web.ports[0].backends[0].node, "");
   EXPECT_THAT(
       web.ports,
       ElementsAre(ServicePortConfig{
@@ -63,28 +76,37 @@ TEST(ServiceConfig, HasTheDefaultsThatTheExampleNames) {
 }
 
 TEST(ServiceConfig, ReadsBackToTheSame) {
-  absl::StatusOr<Config> config =
-      Parse(std::string(kRanges) +
-            "services:\n"
-            "  - {name: web, address: 10.96.0.10, session_affinity: 90m, ports: [\n"
-            "     {name: http, port: 80, backends: [{address: 10.244.1.10, state: terminating}]},\n"
-            "     {name: dns, protocol: udp, port: 53}]}\n"
-            "connections: {capacity: 2048, tcp_idle: 1h, udp_idle: 30s}\n"
-            "hairpin_address: 10.244.1.200\n");
+  absl::StatusOr<Config> config = Parse(
+      std::string(kRanges) +
+      "services:\n"
+      "  - {name: web, address: 10.96.0.10, session_affinity: 90m,\n"
+      "     external_addresses: [203.0.113.10, 203.0.113.11], source_ranges: [192.0.2.0/24],\n"
+      "     internal_traffic: local, external_traffic: local, ports: [\n"
+      "     {name: http, port: 80, node_port: 30080,\n"
+      "      backends: [{address: 10.244.1.10, state: terminating, node: node-b.example}]},\n"
+      "     {name: dns, protocol: udp, port: 53, node_port: 30080}]}\n"
+      "uplinks: [{name: up, vdev: net_null0, announce_services: true}]\n"
+      "connections: {capacity: 2048, tcp_idle: 1h, udp_idle: 30s}\n"
+      "hairpin_address: 10.244.1.200\n");
   ASSERT_TRUE(config.ok()) << config.status().message();
   EXPECT_EQ(config->connections,
             (ConnectionsConfig{
                 .capacity = 2048, .tcp_idle = absl::Hours(1), .udp_idle = absl::Seconds(30)}));
+  EXPECT_TRUE(config->uplinks[0].announce_services);
   const absl::StatusOr<Config> again = ParseConfig(ToYaml(*config), "f", ConfigOverrides());
   ASSERT_TRUE(again.ok()) << again.status().message() << "\n" << ToYaml(*config);
   EXPECT_EQ(*again, *config) << ToYaml(*config);
 
   const Document json = ToJson(config->services[0]);
-  EXPECT_EQ(json.dump(),
-            R"({"name":"web","namespace":"default","address":"10.96.0.10",)"
-            R"("session_affinity":"1h30m","ports":[{"name":"http","protocol":"tcp","port":80,)"
-            R"("backends":[{"address":"10.244.1.10","port":80,"state":"terminating"}]},)"
-            R"({"name":"dns","protocol":"udp","port":53,"backends":[]}]})");
+  EXPECT_EQ(
+      json.dump(),
+      R"({"name":"web","namespace":"default","address":"10.96.0.10",)"
+      R"("session_affinity":"1h30m","external_addresses":["203.0.113.10","203.0.113.11"],)"
+      R"("source_ranges":["192.0.2.0/24"],"internal_traffic":"local",)"
+      R"("external_traffic":"local","ports":[)"
+      R"({"name":"http","protocol":"tcp","port":80,"node_port":30080,"backends":[)"
+      R"({"address":"10.244.1.10","port":80,"state":"terminating","node":"node-b.example"}]},)"
+      R"({"name":"dns","protocol":"udp","port":53,"node_port":30080,"backends":[]}]})");
   const absl::StatusOr<Object> object =
       ObjectFromJson(ObjectKind::kService, json, ObjectDefaults());
   ASSERT_TRUE(object.ok()) << object.status();
@@ -136,6 +158,35 @@ INSTANTIATE_TEST_SUITE_P(
                    "6: services[0].adress: unknown key (did you mean 'address'?)",
                    "7: services[0].ports[0].protocol: 'icmp' is not a service's protocol (known: "
                    "tcp, udp, sctp)"}},
+        FaultCase{"TrafficWords",
+                  ServiceSaying("internal_traffic: locl, external_traffic: Cluster, "
+                                "external_adresses: [203.0.113.1]"),
+                  {"6: services[0].internal_traffic: 'locl' is not a traffic policy (did you mean "
+                   "'local'?)",
+                   "6: services[0].external_traffic: 'Cluster' is not a traffic policy (did you "
+                   "mean 'cluster'?)",
+                   "6: services[0].external_adresses: unknown key (did you mean "
+                   "'external_addresses'?)"}},
+        FaultCase{
+            "ExternalValues",
+            ServiceSaying("external_addresses: [203.0.113.0/24, 224.0.0.1], source_ranges: [all]"),
+            {"6: services[0].external_addresses[0]: '203.0.113.0/24' is not an IPv4 address "
+             "(expected, say, 10.244.1.10)",
+             "6: services[0].external_addresses[1]: '224.0.0.1' can't be the address of a host "
+             "(expected none of 0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/3)",
+             "6: services[0].source_ranges[0]: 'all' is not an IPv4 range (expected, say, "
+             "10.244.0.0/16)"}},
+        FaultCase{"UplinkWord",
+                  "uplinks: [{name: up, vdev: net_null0, announce_service: true}]\n",
+                  {"4: uplinks[0].announce_service: unknown key (did you mean "
+                   "'announce_services'?)"}},
+        PortsCase("NodeValues",
+                  "[{port: 1, node_port: 0, nodeport: 1, backends: [{address: 10.244.1.1, "
+                  "node: node_b}]}]",
+                  {"ports[0].node_port: '0' is not a whole number from 1 to 65535",
+                   "ports[0].backends[0].node: 'node_b' is not a DNS name (expected a-z, 0-9, '-' "
+                   "and '.', at most 253, a letter or digit at both ends of each part)",
+                   "ports[0].nodeport: unknown key (did you mean 'node_port'?)"}),
         PortsCase("Empty", "[]", {"ports: needs at least one port"}),
         PortsCase("NoNumber", "[{name: a}]", {"ports[0].port: is missing"}),
         PortsCase("Zero", "[{port: 0, backends: [{address: 10.244.1.10, port: 65536}]}]",
@@ -216,6 +267,51 @@ INSTANTIATE_TEST_SUITE_P(
                     return "[{port: 80, backends: [" + backends + "]}]";
                   }(),
                   {"ports[0].backends: has 5001 backends; there can be 5000"}),
+        PortsCase("NodePortTwice",
+                  "[{name: a, port: 80, node_port: 30080}, {name: b, port: 81, node_port: 30080},"
+                  " {name: c, protocol: udp, port: 80, node_port: 30080},"
+                  " {name: d, protocol: upd, port: 80, node_port: 30080}]",
+                  {"ports[3].protocol: 'upd' is not a service's protocol (known: tcp, udp, sctp)",
+                   "ports[1].node_port: 30080/tcp is taken by services[0].ports[0].node_port (line "
+                   "6); each needs one of its own"}),
+        FaultCase{
+            "OfServicesTwice",
+            ServiceSaying("external_addresses: [203.0.113.1, 203.0.113.2, 203.0.113.1]",
+                          "  - {name: b, address: 10.96.0.2, external_addresses: [203.0.113.2],\n"
+                          "     ports: [{port: 80, node_port: 30080}]}\n" +
+                              Service("c", "10.96.0.3", "[{port: 80, node_port: 30080}]")),
+            {"6: services[0].external_addresses[2]: 203.0.113.1 is taken by "
+             "services[0].external_addresses[0] (line 6); each needs one of its own",
+             "7: services[1].external_addresses[0]: 203.0.113.2 is taken by "
+             "services[0].external_addresses[1] (line 6); each needs one of its own",
+             "9: services[2].ports[0].node_port: 30080/tcp is taken by "
+             "services[1].ports[0].node_port (line 8); each needs one of its own"}},
+        FaultCase{"ExternalOfTheCluster",
+                  ServiceSaying("external_addresses: [10.244.1.10, 10.96.0.2]"),
+                  {"6: services[0].external_addresses[0]: 10.244.1.10 is inside 10.244.0.0/16 of "
+                   "pod_ranges[0] (line 3); expected one outside the cluster",
+                   "6: services[0].external_addresses[1]: 10.96.0.2 is inside 10.96.0.0/16 of "
+                   "service_ranges[0] (line 4); expected one outside the cluster"}},
+        FaultCase{
+            "ExternalOfTheSegment",  // 192.168.50.7 is well
+            ServiceSaying("external_addresses: [192.168.50.7, 192.168.50.1, 192.168.50.254, "
+                          "192.168.50.255, 192.168.50.2]",
+                          "uplinks: [{name: up, vdev: net_null0, address: 192.168.50.1/24,\n"
+                          "           router: 192.168.50.254}]\n"
+                          "nodes: [{name: node-b, underlay_address: 192.168.50.2,\n"
+                          "         pod_ranges: [10.244.2.0/24]}]\n"),
+            {"6: services[0].external_addresses[1]: 192.168.50.1 is taken by uplinks[0].address "
+             "(line 7); each needs one of its own",
+             "6: services[0].external_addresses[2]: 192.168.50.254 is taken by uplinks[0].router "
+             "(line 8); each needs one of its own",
+             "6: services[0].external_addresses[4]: 192.168.50.2 is taken by "
+             "nodes[0].underlay_address (line 9); each needs one of its own",
+             "6: services[0].external_addresses[3]: 192.168.50.255 is the network's or the "
+             "broadcast address of 192.168.50.0/24 of uplinks[0].address (line 7); expected one "
+             "between"}},
+        FaultCase{"SourceRangesAlone",
+                  ServiceSaying("source_ranges: [192.0.2.0/24]"),
+                  {"6: services[0].source_ranges: is for external_addresses, and there are none"}},
         FaultCase{"OutsideRanges",
                   std::string(kRanges) + "services:\n" + Service("web", "10.97.0.10"),
                   {"6: services[0].address: 10.97.0.10 is outside service_ranges (10.96.0.0/16)"}},

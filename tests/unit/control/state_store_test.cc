@@ -118,6 +118,11 @@ TEST_F(StateStoreTest, KeepsWhatWasWritten) {
        .protocol = 6,
        .port = 80,
        .backends = {{.address = Ipv4Address(10, 244, 1, 10), .port = 8080, .phase = {}}}}};
+  service.external_addresses = {Ipv4Address(203, 0, 113, 10)};
+  service.source_ranges = {Ipv4Prefix(Ipv4Address(192, 0, 2, 0), 24)};
+  service.external_traffic = TrafficPolicy::kLocal;
+  service.ports[0].node_port = 30080;
+  service.ports[0].backends[0].node = "b";
   {
     const std::unique_ptr<StateStore> store = Open();
     const std::vector<Edit> edits = {Put(pod),           Put(node),          Put(Route(1, "b")),
