@@ -152,8 +152,8 @@ constexpr Command kCommands[] = {
     {"/podwarp/ports", Answer<Ports>,
      "Ports: driver, state, frames and bytes, device errors. Parameters: START (first entry)"},
     {"/podwarp/services", Answer<ServicePorts>,
-     "Services: each port with its ready and terminating backends. Parameters: START (first "
-     "entry)"},
+     "Services: each port with its addresses, and its ready and terminating backends. "
+     "Parameters: START (first entry)"},
     {"/podwarp/version", Answer<Version>,
      "Versions of podwarp and DPDK, and which node this is. Takes no parameters"},
     {"/podwarp/workers", Answer<Workers>,

@@ -25,6 +25,11 @@ std::vector<std::string> Texts(const std::vector<BackendConfig>& backends) {
   return texts;
 }
 
+template <typename Answer>
+void AddUnlessCluster(Answer& answer, std::string_view key, TrafficPolicy policy) {
+  if (policy != TrafficPolicy::kCluster) answer.Add(key, ToString(policy));
+}
+
 template <typename Answer, typename T>
 void AddKnown(Answer& answer, std::string_view key, const std::optional<T>& value) {
   if (value.has_value()) answer.Add(key, value->ToString());
@@ -109,6 +114,14 @@ Answer Describe(const ServiceReport& service) {
   if (service.session_affinity > absl::ZeroDuration()) {
     answer.Add("session_affinity", AffinityText(service.session_affinity));
   }
+  if (!service.external_addresses.empty()) {
+    answer.Add("external_addresses", Texts(service.external_addresses));
+  }
+  if (!service.source_ranges.empty()) answer.Add("source_ranges", Texts(service.source_ranges));
+  if (service.node_port != 0) answer.Add("node_port", uint64_t{service.node_port});
+  // Only where it isn't what most have, as with the rest.
+  AddUnlessCluster(answer, "internal_traffic", service.internal_traffic);
+  AddUnlessCluster(answer, "external_traffic", service.external_traffic);
   return answer;
 }
 

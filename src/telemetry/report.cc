@@ -117,6 +117,11 @@ ServiceReport ReportService(const ServicePlace& place) {
   report.port = place.port->port;
   report.protocol = place.port->protocol;
   report.session_affinity = place.service->session_affinity;
+  report.external_addresses = place.service->external_addresses;
+  report.source_ranges = place.service->source_ranges;
+  report.internal_traffic = place.service->internal_traffic;
+  report.external_traffic = place.service->external_traffic;
+  report.node_port = place.port->node_port;
   for (const BackendConfig& backend : place.port->backends) {
     const bool is_ready = backend.phase == BackendPhase::kReady;
     (is_ready ? report.ready : report.terminating).push_back(backend);

@@ -71,6 +71,11 @@ struct ServiceReport {
   uint16_t port = 0;
   uint8_t protocol = 0;             // IpProtocol
   absl::Duration session_affinity;  // zero = none
+  std::vector<Ipv4Address> external_addresses;
+  std::vector<Ipv4Prefix> source_ranges;
+  TrafficPolicy internal_traffic = TrafficPolicy::kCluster;
+  TrafficPolicy external_traffic = TrafficPolicy::kCluster;
+  uint16_t node_port = 0;  // 0 = none
   // As the configuration lists them.
   std::vector<BackendConfig> ready;
   std::vector<BackendConfig> terminating;

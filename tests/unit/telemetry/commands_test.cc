@@ -234,9 +234,14 @@ services:
   - name: web
     address: 10.96.0.10
     session_affinity: 3h
+    external_addresses: [203.0.113.10]
+    source_ranges: [192.0.2.0/24]
+    internal_traffic: local
+    external_traffic: local
     ports:
       - name: http
         port: 80
+        node_port: 30080
         backends:
           - {address: 10.244.1.10, port: 8080}
           - {address: 10.244.1.11, port: 8080, state: terminating}
@@ -250,8 +255,11 @@ services:
       "port": 99, "protocol": "sctp", "ready": [], "terminating": []})"));
   EXPECT_EQ(services[1], json::parse(R"({"name": "default/web:http", "address": "10.96.0.10",
       "port": 80, "protocol": "tcp", "ready": ["10.244.1.10:8080", "10.244.2.10:8080"],
-      "terminating": ["10.244.1.11:8080"], "session_affinity": "3h"})"));
+      "terminating": ["10.244.1.11:8080"], "session_affinity": "3h",
+      "external_addresses": ["203.0.113.10"], "source_ranges": ["192.0.2.0/24"],
+      "node_port": 30080, "internal_traffic": "local", "external_traffic": "local"})"));
   EXPECT_EQ(services[2].at("name"), "default/web:dns");
+  EXPECT_FALSE(services[2].contains("node_port"));
   EXPECT_EQ(client_->Ask("/podwarp/arp,10.96.0.10").at("owner"), "services");
 }
 
