@@ -134,6 +134,26 @@ TEST_F(Changes, ServiceAdd) {
   }
 }
 
+TEST_F(Changes, ServiceAddForCallersFromTheWire) {
+  api_.On("PUT /v1/services/default/web", kCreated);
+  EXPECT_EQ(OutputOf({"service", "add", "web", "--ip", "10.96.0.10", "--port", "80", "--node-port",
+                      "30080", "--external", "203.0.113.10,203.0.113.11", "--source-range",
+                      "192.0.2.0/24", "--internal-traffic", "local", "--external-traffic",
+                      "cluster", "--backend", "10.244.1.10:8080@node-a,10.244.2.10@node-b"}),
+            "service default/web created\n");
+  EXPECT_EQ(BodyOfFirst(), Json::parse(R"({"address": "10.96.0.10",
+                "external_addresses": ["203.0.113.10", "203.0.113.11"],
+                "source_ranges": ["192.0.2.0/24"],
+                "internal_traffic": "local", "external_traffic": "cluster",
+                "ports": [{"port": 80, "node_port": 30080, "backends": [
+                    {"address": "10.244.1.10", "port": 8080, "node": "node-a"},
+                    {"address": "10.244.2.10", "node": "node-b"}]}]})"));
+  const Ended unneeded = Run({"service", "add", "web", "--ip", "10.96.0.10", "--port", "80",
+                              "--source-range", "192.0.2.0/24"});
+  EXPECT_EQ(unneeded.status, 2);
+  EXPECT_THAT(unneeded.err, HasSubstr("--external"));
+}
+
 TEST_F(Changes, ServiceDel) {
   api_.On("DELETE /v1/services/shop/cart", {{"deleted", true}});
   EXPECT_EQ(OutputOf({"service", "del", "shop/cart"}), "service shop/cart deleted\n");

@@ -148,10 +148,12 @@ Json Service(const std::string& key) {
            {{"name", "web"},
             {"address", "10.96.0.10"},
             {"session_affinity", "3h"},
+            {"external_addresses", {"203.0.113.10", "203.0.113.11"}},
             {"ports",
              {{{"name", "http"},
                {"protocol", "tcp"},
                {"port", 80},
+               {"node_port", 30080},
                {"backends",
                 {{{"address", "10.244.1.10"}, {"port", 80}, {"state", "ready"}},
                  {{"address", "10.244.1.11"}, {"port", 80}, {"state", "terminating"}}}}},
@@ -161,13 +163,18 @@ Json Service(const std::string& key) {
 
 TEST_F(Lists, Services) {
   const Json service = Service("default/web");
-  api_.On("GET /v1/services?limit=10000", Page({service}));
+  Json plain = Service("shop/cart");
+  plain["object"]["ports"].erase(0);
+  plain["object"]["external_addresses"] = Json::array();
+  api_.On("GET /v1/services?limit=10000", Page({service, plain}));
   EXPECT_THAT(LinesOf({"services"}),
-              ElementsAre("SERVICE      ADDRESS     PORTS               READY/ALL  AFFINITY  FROM  "
-                          "STATE",
-                          "default/web  10.96.0.10  http:80/tcp,53/udp  1/2,0/0    3h        api   "
-                          "-"));
-  EXPECT_EQ(JsonOf({"services"}), Json::array({service}));
+              ElementsAre("SERVICE      ADDRESS     EXTERNAL                   PORTS               "
+                          "NODE PORTS  READY/ALL  AFFINITY  FROM  STATE",
+                          "default/web  10.96.0.10  203.0.113.10,203.0.113.11  http:80/tcp,53/udp  "
+                          "30080,-     1/2,0/0    3h        api   -",
+                          "shop/cart    10.96.0.10  -                          53/udp              "
+                          "-           0/0        3h        api   -"));
+  EXPECT_EQ(JsonOf({"services"}), Json::array({service, plain}));
 }
 
 Json ConnectionOf(const std::string& client) {

@@ -17,6 +17,11 @@ struct ServiceOptions {
   std::string port;
   std::vector<std::string> backends;
   std::optional<std::string> affinity;
+  std::optional<unsigned> node_port;
+  std::vector<std::string> external_addresses;
+  std::vector<std::string> source_ranges;
+  std::optional<std::string> internal_traffic;
+  std::optional<std::string> external_traffic;
 };
 
 absl::StatusOr<unsigned> PortNumber(const std::string& text) {
@@ -25,14 +30,17 @@ absl::StatusOr<unsigned> PortNumber(const std::string& text) {
   return absl::InvalidArgumentError(absl::StrCat("'", text, "' is not a port's number"));
 }
 
-// Of "10.244.1.10:8080" or "10.244.1.10".
+// Of "10.244.1.10:8080@node-a", where port and node may be missing.
 absl::StatusOr<Json> BackendOf(const std::string& text) {
-  const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits(':', 1));
+  const std::vector<std::string> places = absl::StrSplit(text, absl::MaxSplits('@', 1));
+  const std::vector<std::string> parts = absl::StrSplit(places[0], absl::MaxSplits(':', 1));
   Json backend = {{"address", parts[0]}};
-  if (parts.size() == 1) return backend;
-  const absl::StatusOr<unsigned> port = PortNumber(parts[1]);
-  if (!port.ok()) return port.status();
-  backend["port"] = *port;
+  if (parts.size() == 2) {
+    const absl::StatusOr<unsigned> port = PortNumber(parts[1]);
+    if (!port.ok()) return port.status();
+    backend["port"] = *port;
+  }
+  if (places.size() == 2) backend["node"] = places[1];
   return backend;
 }
 
@@ -43,6 +51,7 @@ absl::StatusOr<Json> ToJson(const ServiceOptions& service) {
   if (!number.ok()) return number.status();
   Json port = {{"port", *number}};
   if (parts.size() == 2) port["protocol"] = parts[1];
+  if (service.node_port.has_value()) port["node_port"] = *service.node_port;
   port["backends"] = Json::array();
   for (const std::string& text : service.backends) {
     absl::StatusOr<Json> backend = BackendOf(text);
@@ -51,6 +60,13 @@ absl::StatusOr<Json> ToJson(const ServiceOptions& service) {
   }
   Json json = {{"address", service.address}};
   if (service.affinity.has_value()) json["session_affinity"] = *service.affinity;
+  const auto add_list = [&](const char* key, const std::vector<std::string>& texts) {
+    if (!texts.empty()) json[key] = texts;
+  };
+  add_list("external_addresses", service.external_addresses);
+  add_list("source_ranges", service.source_ranges);
+  if (service.internal_traffic.has_value()) json["internal_traffic"] = *service.internal_traffic;
+  if (service.external_traffic.has_value()) json["external_traffic"] = *service.external_traffic;
   json["ports"] = Json::array({std::move(port)});
   return json;
 }
@@ -74,10 +90,30 @@ void AddOptions(CLI::App* add, ServiceOptions* service) {
       ->type_name("PORT[/PROTOCOL]");
   add->add_option("--backend", service->backends, "who serves it; default: nobody")
       ->delimiter(',')
-      ->type_name("IP[:PORT][,...]")
+      ->type_name("IP[:PORT][@NODE][,...]")
       ->allow_extra_args(false);
   add->add_option("--affinity", service->affinity, "how long a client keeps its backend")
       ->type_name("DURATION");
+  add->add_option("--node-port", service->node_port, "of the node's own addresses; default: none")
+      ->type_name("PORT");
+  CLI::Option* const external =
+      add->add_option("--external", service->external_addresses,
+                      "further addresses, for callers from the wire; default: none")
+          ->delimiter(',')
+          ->type_name("IP[,IP]")
+          ->allow_extra_args(false);
+  add->add_option("--source-range", service->source_ranges,
+                  "who of the callers from the wire may use --external; default: all")
+      ->delimiter(',')
+      ->type_name("PREFIX[,PREFIX]")
+      ->allow_extra_args(false)
+      ->needs(external);
+  add->add_option("--internal-traffic", service->internal_traffic,
+                  "local: calls to --ip go to backends on the node they came to; default: cluster")
+      ->type_name("cluster|local");
+  add->add_option("--external-traffic", service->external_traffic,
+                  "the same for calls from the wire; default: cluster")
+      ->type_name("cluster|local");
   add->footer(
       "Sets the whole service: backends that aren't named are none of its any more. One with\n"
       "several ports, or with terminating backends, is set by `podwarpctl apply`.\n\n"
@@ -85,7 +121,10 @@ void AddOptions(CLI::App* add, ServiceOptions* service) {
       "  podwarpctl service add web --ip 10.96.0.10 --port 80 \\\n"
       "      --backend 10.244.1.10:8080,10.244.2.10:8080 --affinity 3h\n"
       "  podwarpctl service add kube-system/dns --ip 10.96.0.53 --port 53/udp \\\n"
-      "      --backend 10.244.1.53 --backend 10.244.2.53");
+      "      --backend 10.244.1.53 --backend 10.244.2.53\n"
+      "  podwarpctl service add shop/front --ip 10.96.0.80 --port 443 --node-port 30443 \\\n"
+      "      --external 203.0.113.10 --source-range 192.0.2.0/24 --external-traffic local \\\n"
+      "      --backend 10.244.1.10@node-a,10.244.2.10@node-b");
 }
 
 }  // namespace

@@ -21,6 +21,25 @@ std::string PortText(const Json& port) {
                       Text(port, "protocol"));
 }
 
+std::string ForEachPort(const Json& service, std::string (*text)(const Json&)) {
+  std::vector<std::string> texts;
+  for (const Json& port : Field(service, "ports")) texts.push_back(text(port));
+  return absl::StrJoin(texts, ",");
+}
+
+std::string NodePortText(const Json& port) {
+  const std::string number = Text(port, "node_port");
+  return number.empty() ? "-" : number;
+}
+
+// Of each port, in their order; empty if none has one.
+std::string NodePorts(const Json& service) {
+  const Json& ports = Field(service, "ports");
+  const bool any = std::any_of(ports.begin(), ports.end(),
+                               [](const Json& port) { return !Text(port, "node_port").empty(); });
+  return any ? ForEachPort(service, NodePortText) : "";
+}
+
 // "2/3": two are ready.
 std::string ReadyText(const Json& port) {
   const Json& backends = Field(port, "backends");
@@ -30,26 +49,28 @@ std::string ReadyText(const Json& port) {
   return absl::StrCat(ready, "/", backends.size());
 }
 
-std::string ForEachPort(const Json& service, std::string (*text)(const Json&)) {
-  std::vector<std::string> texts;
-  for (const Json& port : Field(service, "ports")) texts.push_back(text(port));
-  return absl::StrJoin(texts, ",");
-}
-
 ListView ServiceView() {
-  return {
-      .table = Table(
-          {{"SERVICE"}, {"ADDRESS"}, {"PORTS"}, {"READY/ALL"}, {"AFFINITY"}, {"FROM"}, {"STATE"}}),
-      .row = [](const Json& item) -> std::vector<std::string> {
-        const Json& object = Field(item, "object");
-        return {Text(item, "key"),
-                Text(object, "address"),
-                ForEachPort(object, PortText),
-                ForEachPort(object, ReadyText),
-                Text(object, "session_affinity"),
-                Text(item, "origin"),
-                StateOf(Field(item, "status"))};
-      }};
+  return {.table = Table({{"SERVICE"},
+                          {"ADDRESS"},
+                          {"EXTERNAL"},
+                          {"PORTS"},
+                          {"NODE PORTS"},
+                          {"READY/ALL"},
+                          {"AFFINITY"},
+                          {"FROM"},
+                          {"STATE"}}),
+          .row = [](const Json& item) -> std::vector<std::string> {
+            const Json& object = Field(item, "object");
+            return {Text(item, "key"),
+                    Text(object, "address"),
+                    Text(object, "external_addresses"),
+                    ForEachPort(object, PortText),
+                    NodePorts(object),
+                    ForEachPort(object, ReadyText),
+                    Text(object, "session_affinity"),
+                    Text(item, "origin"),
+                    StateOf(Field(item, "status"))};
+          }};
 }
 
 // "10.244.1.10:8080"; what clients keep their backends by has no port of theirs.
@@ -113,8 +134,8 @@ absl::Status ShowConnections(const ConnectionOptions& options, Context* context)
 void AddServiceListCommands(CLI::App* app, Action* chosen) {
   CLI::App* const services = app->add_subcommand("services", "Services and their backends");
   services->footer(
-      "READY/ALL counts the backends of each port, in the order of PORTS: those that get new\n"
-      "connections, and all of them.\n\n"
+      "READY/ALL counts the backends of each port: those that get new connections, and all of\n"
+      "them. It and NODE PORTS are in the order of PORTS.\n\n"
       "Examples:\n"
       "  podwarpctl services\n"
       "  podwarpctl services -o json | jq -r '.[].object.address'");
