@@ -342,6 +342,70 @@ TEST_F(ReconcilerTest, AReloadTouchesNothingThatStays) {
   EXPECT_EQ(place(), before);
 }
 
+TEST_F(ReconcilerTest, ServicesHandTheirExternalAddressesAndNodePortsRound) {
+  const Ipv4Address x = "203.0.113.1"_ip, y = "203.0.113.2"_ip;
+  ServiceConfig web = MakeService({kDb}), other = MakeService({kDb});
+  other.name = "other";
+  other.address = "10.96.0.11"_ip;
+  const auto with = [&](Ipv4Address of_web, uint16_t port_of_web, Ipv4Address of_other,
+                        uint16_t port_of_other) {
+    Config config = config_;
+    web.external_addresses = {of_web};
+    web.ports[0].node_port = port_of_web;
+    other.external_addresses = {of_other};
+    other.ports[0].node_port = port_of_other;
+    config.services = {web, other};
+    return config;
+  };
+  const auto find = [&](Ipv4Address address, uint16_t port) {
+    return OnControl([&] {
+      const Service* service = tables_->services.Find(
+          {.address = address, .port = Be16(port), .protocol = kIpProtocolUdp});
+      return service == nullptr || service->all.ready.empty()
+                 ? std::pair(std::string(), BackendId())
+                 : std::pair(service->name, service->all.ready[0].id);
+    });
+  };
+  EXPECT_THAT(Reload(with(x, 30001, y, 30002))->failed, IsEmpty());
+  const auto at_its_address = find(kServiceAddress, 2);
+  EXPECT_EQ(find(x, 2).first, "default/web:2/udp");
+  EXPECT_THAT(Reload(with(y, 30002, x, 30001))->failed, IsEmpty());
+  EXPECT_EQ(find(x, 2).first, "default/other:2/udp");
+  EXPECT_EQ(find(y, 2).first, "default/web:2/udp");
+  EXPECT_EQ(find(kUnderlay, 30001).first, "default/other:2/udp");
+  EXPECT_EQ(find(kUnderlay, 30002).first, "default/web:2/udp");
+  EXPECT_EQ(OwnerOf(x), "external services");
+  // Who calls another of its addresses notices nothing: the backend is the same.
+  EXPECT_EQ(find(kServiceAddress, 2), at_its_address);
+}
+
+// What the API said has its place again when the file's has let go.
+TEST_F(ReconcilerTest, TheFileTakesAnExternalAddressAndGivesItBack) {
+  const Ipv4Address x = "203.0.113.1"_ip;
+  ServiceConfig api = MakeService({kDb});
+  api.external_addresses = {x};
+  EXPECT_EQ(Apply(Put(api)).status, absl::OkStatus());
+  ServiceConfig file = MakeService({kDb});
+  file.name = "file";
+  file.address = "10.96.0.11"_ip;
+  Config letting = config_, taking = config_;
+  letting.services = {file};
+  file.external_addresses = {x};
+  taking.services = {file};
+  const auto why_hidden = [&] {
+    return reconciler_->WithState([](const DesiredState& state) {
+      return state.Find(ObjectKind::kService, "default/web")->why_hidden;
+    });
+  };
+  EXPECT_THAT(Reload(taking)->failed, IsEmpty());
+  EXPECT_EQ(why_hidden(),
+            "external_addresses[0]: 203.0.113.1 is taken by service default/file; each needs one "
+            "of its own");
+  EXPECT_THAT(Reload(letting)->failed, IsEmpty());
+  EXPECT_EQ(why_hidden(), "");
+  EXPECT_TRUE(OnControl([&] { return node_->services().contains("default/web"); }));
+}
+
 TEST_F(ReconcilerTest, ABadFileLeavesEverythingAsItWas) {
   std::ofstream(options_.config) << "pods: 3\n";
   EXPECT_TRUE(absl::IsInvalidArgument(reconciler_->Reload().status()));
