@@ -79,12 +79,24 @@ class ApiTest(LatePodTest):
         body: Config = {
             "address": "10.96.0.80",
             "session_affinity": "1h",
-            "ports": [{"port": 80, "backends": [{"address": self.peer.address}]}],
+            "external_addresses": ["203.0.113.10"],
+            "source_ranges": ["192.0.2.0/24"],
+            "internal_traffic": "local",
+            "external_traffic": "local",
+            "ports": [
+                {
+                    "port": 80,
+                    "node_port": 30080,
+                    "backends": [{"address": self.peer.address, "node": "node-b"}],
+                }
+            ],
         }
         self.assertTrue(self.api.put("/v1/services/shop/cart", body)["created"])
         before = self.api.get("/v1/services/shop/cart")["object"]
-        backend = {"address": self.peer.address, "port": 80, "state": "ready"}
-        self.assertEqual(before["ports"], [{"protocol": "tcp", "port": 80, "backends": [backend]}])
+        backend = {"address": self.peer.address, "port": 80, "state": "ready", "node": "node-b"}
+        port = {"protocol": "tcp", "port": 80, "node_port": 30080, "backends": [backend]}
+        names = {"name": "cart", "namespace": "shop"}
+        self.assertEqual(before, {**names, **body, "ports": [port], "session_affinity": "1h"})
         self.restart(signal.SIGKILL)
         (item,) = self.api.items("/v1/services")
         self.assertEqual((item["key"], item["object"]), ("shop/cart", before))

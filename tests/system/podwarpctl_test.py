@@ -110,6 +110,24 @@ class Podwarpctl(LatePodTest):
         )
         self.assertEqual(self.ctl(*add)[0], "service shop/cart changed: session_affinity,ports\n")
         self.assertEqual(self.table("services")[0]["READY/ALL"], "0/0")
+        outside = ["--external", "203.0.113.10,203.0.113.11", "--source-range", "192.0.2.0/24"]
+        outside += ["--node-port", "30053", "--external-traffic", "local"]
+        outside += ["--backend", f"{self.pod.address}@node-a,{self.peer.address}@node-b"]
+        said = self.ctl(*add, *outside)[0]
+        self.assertEqual(
+            said,
+            "service shop/cart changed: external_addresses,source_ranges,external_traffic,ports\n",
+        )
+        (row,) = self.table("services")
+        self.assertEqual(
+            (row["EXTERNAL"], row["PORTS"], row["NODE PORTS"]),
+            ("203.0.113.10,203.0.113.11", "53/udp", "30053"),
+        )
+        (item,) = self.json("services")
+        self.assertEqual(item["object"]["external_traffic"], "local")
+        taken = ("service", "add", "x", "--ip", "10.96.0.81", "--port", "80/udp")
+        error = self.ctl(*taken, "--node-port", "30053", status=1)[1]
+        self.assertIn("node_port: 30053/udp is taken by service shop/cart", error)
         wrong = ("service", "add", "x", "--ip", "10.96.0.81", "--port", "70000")
         error = self.ctl(*wrong, status=1)[1]
         self.assertIn("ports[0].port: '70000' is not a whole number from 1 to 65535", error)
