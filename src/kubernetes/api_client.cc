@@ -30,7 +30,8 @@ std::string Escape(std::string_view text) {
     if (std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("-._~", c) != nullptr) {
       escaped += c;
     } else {
-      escaped += {'%', kDigits[static_cast<uint8_t>(c) >> 4], kDigits[static_cast<uint8_t>(c) & 15]};
+      escaped +=
+          {'%', kDigits[static_cast<uint8_t>(c) >> 4], kDigits[static_cast<uint8_t>(c) & 15]};
     }
   }
   return escaped;
@@ -187,8 +188,7 @@ absl::Status ApiClient::Send(const Request& request, Answer* answer) const {
     return absl::Status(status.code(), absl::StrCat(name, ": ", status.message()));
   };
   Cancellation unused;
-  Cancellation* cancellation =
-      request.cancellation == nullptr ? &unused : request.cancellation;
+  Cancellation* cancellation = request.cancellation == nullptr ? &unused : request.cancellation;
   if (cancellation->is_cancelled()) return absl::CancelledError(name);
 
   const absl::StatusOr<std::unique_ptr<HttpsClient>> client = HttpsClient::Open(access_, address_);

@@ -23,9 +23,9 @@ struct ApiTimeouts {
   absl::Duration read = absl::Seconds(60);
 };
 
-// Any thread, any number at a time. Every request has a connection of its own, and reads the files of
-// the credentials anew: they are rare, watches apart, which last, and so nothing that was rotated,
-// cut off or ended in the middle is left over for the next.
+// Any thread, any number at a time. Every request has a connection of its own, and reads the files
+// of the credentials anew: they are rare, watches apart, which last, and so nothing that was
+// rotated, cut off or ended in the middle is left over for the next.
 //
 // Errors are as ApiError() says; kUnavailable too if there was no whole answer; kCancelled;
 // kFailedPrecondition and kInvalidArgument with a sentence if a credential can't be used. Names are
@@ -49,8 +49,8 @@ class ApiClient {
                             Cancellation* cancellation = nullptr) const;
 
   // Gives the bytes of the answer as they come, until it ends: OK if the server ended it, else why
-  // it broke off, or what on_bytes() returned. on_open() is told that the server accepted. Without a
-  // byte for longer than `silence` it is broken off.
+  // it broke off, or what on_bytes() returned. on_open() is told that the server accepted. Without
+  // a byte for longer than `silence` it is broken off.
   absl::Status Watch(const std::string& path, const Query& query, absl::Duration silence,
                      const std::function<void()>& on_open,
                      const std::function<absl::Status(std::string_view)>& on_bytes,

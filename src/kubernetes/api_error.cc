@@ -66,8 +66,9 @@ Said Read(const Json& status) {
 
 absl::Status Make(std::string_view request, int http_code, const Said& said) {
   const std::string sentence = said.message.empty() ? "" : absl::StrCat(": ", said.message);
-  absl::Status error(CodeOf(http_code), absl::StrCat(absl::string_view(request.data(), request.size()),
-                                                     ": ", http_code, sentence));
+  absl::Status error(
+      CodeOf(http_code),
+      absl::StrCat(absl::string_view(request.data(), request.size()), ": ", http_code, sentence));
   if (said.retry_after_seconds > 0) {
     const int64_t seconds = std::min(said.retry_after_seconds, kMostRetryAfterSeconds);
     error.SetPayload(kRetryAfter, absl::Cord(absl::StrCat(seconds)));

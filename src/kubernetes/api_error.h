@@ -10,10 +10,10 @@
 
 namespace podwarp {
 
-// 401 is kUnauthenticated, 403 kPermissionDenied, 404 kNotFound, 409 kAborted, 410 kOutOfRange (what
-// was asked for has expired), 429 and 5xx kUnavailable, other 4xx kInvalidArgument, and the rest
-// kUnknown. The message is `request`, the code and the server's own sentence, if `body` has a Status
-// with one. `retry_after` is the header of that name, or "".
+// 401 is kUnauthenticated, 403 kPermissionDenied, 404 kNotFound, 409 kAborted, 410 kOutOfRange
+// (what was asked for has expired), 429 and 5xx kUnavailable, other 4xx kInvalidArgument, and the
+// rest kUnknown. The message is `request`, the code and the server's own sentence, if `body` has a
+// Status with one. `retry_after` is the header of that name, or "".
 absl::Status ApiError(std::string_view request, int http_code, std::string_view body,
                       std::string_view retry_after);
 

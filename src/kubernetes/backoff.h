@@ -5,8 +5,9 @@
 
 namespace podwarp {
 
-// Waits double from the least to the most. Each is shortened by up to half of it, by chance, so that
-// thousands of nodes that lost the same server don't come back to it in one moment. One thread.
+// Waits double from the least to the most. Each is shortened by up to half of it, by chance, so
+// that thousands of nodes that lost the same server don't come back to it in one moment. One
+// thread.
 class Backoff {
  public:
   explicit Backoff(absl::Duration least = absl::Milliseconds(500),

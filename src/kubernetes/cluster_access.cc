@@ -1,11 +1,11 @@
 #include "kubernetes/cluster_access.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -17,14 +17,17 @@ namespace {
 absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  // A folder opens, but can't be read.
-  if (!file.good() && !file.eof()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(path, ": ", errno != 0 ? std::strerror(errno) : "can't be read"));
-  }
+  const auto fault = [&path] {
+    return absl::FailedPreconditionError(absl::StrCat(path, ": ", std::strerror(errno)));
+  };
+  std::FILE* file = std::fopen(path.c_str(), "rbe");
+  if (file == nullptr) return fault();
+  const absl::Cleanup close = [file] { std::fclose(file); };
+  std::string text;
+  char piece[4096];
+  size_t size = 0;
+  while ((size = std::fread(piece, 1, sizeof(piece), file)) > 0) text.append(piece, size);
+  if (std::ferror(file) != 0) return fault();  // a folder opens, but can't be read
   return std::string(absl::StripAsciiWhitespace(text));
 }
 
@@ -44,8 +47,7 @@ absl::StatusOr<std::string> Credential::Read(std::string_view name) const {
   if (file.empty()) return text;
   absl::StatusOr<std::string> read = ReadFile(file);
   if (!read.ok()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(ToAbsl(name), ": ", read.status().message()));
+    return absl::FailedPreconditionError(absl::StrCat(ToAbsl(name), ": ", read.status().message()));
   }
   if (read->empty()) {
     return absl::FailedPreconditionError(absl::StrCat(ToAbsl(name), ": ", file, " is empty"));
@@ -83,8 +85,9 @@ absl::StatusOr<ServerAddress> ParseServerAddress(std::string_view url) {
   if (address.host.find_first_of("@ \t\r\n?#") != std::string::npos) {
     return BadUrl(url, "has a host that is none");
   }
-  if (!port.empty() && (!absl::ConsumePrefix(&port, ":") || !absl::SimpleAtoi(port, &address.port) ||
-                        address.port < 1 || address.port > 65535)) {
+  if (!port.empty() &&
+      (!absl::ConsumePrefix(&port, ":") || !absl::SimpleAtoi(port, &address.port) ||
+       address.port < 1 || address.port > 65535)) {
     return BadUrl(url, "has a port that is none");
   }
   return address;
@@ -94,7 +97,8 @@ absl::Status Check(const ClusterAccess& access) {
   const absl::StatusOr<ServerAddress> address = ParseServerAddress(access.server);
   if (!address.ok()) return address.status();
   if (access.certificate.is_given() != access.key.is_given()) {
-    return absl::InvalidArgumentError("a client certificate and its key go together: one is missing");
+    return absl::InvalidArgumentError(
+        "a client certificate and its key go together: one is missing");
   }
   if (access.insecure && access.ca.is_given()) {
     return absl::InvalidArgumentError(

@@ -34,7 +34,8 @@ class Reader {
               std::initializer_list<const char*> keys, const char* why);
   // The first counts.
   void Fault(const std::string& where, const std::string& why) {
-    if (fault_.ok()) fault_ = absl::InvalidArgumentError(absl::StrCat(path_, ": ", where, ": ", why));
+    if (fault_.ok())
+      fault_ = absl::InvalidArgumentError(absl::StrCat(path_, ": ", where, ": ", why));
   }
 
   const std::string path_;
@@ -57,8 +58,8 @@ absl::StatusOr<ClusterAccess> Reader::Read() {
   }
   if (cluster.empty()) Fault(where + ".cluster", "is missing");
   if (!fault_.ok()) return fault_;
-  ReadCluster(Named("clusters", "cluster", cluster), absl::StrCat("clusters[", cluster, "].cluster"),
-              &access);
+  ReadCluster(Named("clusters", "cluster", cluster),
+              absl::StrCat("clusters[", cluster, "].cluster"), &access);
   if (!user.empty()) {
     ReadUser(Named("users", "user", user), absl::StrCat("users[", user, "].user"), &access);
   }
@@ -103,8 +104,9 @@ void Reader::ReadCluster(const YAML::Node& cluster, const std::string& where,
 }
 
 void Reader::ReadUser(const YAML::Node& user, const std::string& where, ClusterAccess* access) {
-  Refuse(user, where, {"exec", "auth-provider"},
-         "podwarp runs no program for credentials; give a token, a tokenFile or a client certificate");
+  Refuse(
+      user, where, {"exec", "auth-provider"},
+      "podwarp runs no program for credentials; give a token, a tokenFile or a client certificate");
   Refuse(user, where, {"username", "password", "as", "as-uid", "as-groups", "as-user-extra"},
          "podwarp can't do this; give a token, a tokenFile or a client certificate");
   access->token.text = Text(user, where, "token");

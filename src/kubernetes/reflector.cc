@@ -1,8 +1,8 @@
 #include "kubernetes/reflector.h"
 
 #include <algorithm>
+#include <random>
 
-#include "absl/random/random.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "kubernetes/api_error.h"
@@ -13,8 +13,8 @@ namespace {
 using Json = nlohmann::json;
 
 double AnyChance() {
-  thread_local absl::InsecureBitGen generator;
-  return absl::Uniform(generator, 0.0, 1.0);
+  thread_local std::mt19937 generator(std::random_device{}());
+  return std::uniform_real_distribution(0.0, 1.0)(generator);
 }
 
 bool CancellableSleep(absl::Duration duration, Cancellation* cancellation) {
@@ -126,7 +126,8 @@ absl::Status Reflector::List() {
     const auto items = list->find("items");
     const std::string revision = MetadataText(*list, "resourceVersion");
     if (items == list->end() || !(items->is_array() || items->is_null()) || revision.empty()) {
-      return absl::UnavailableError(absl::StrCat("GET ", settings_.path, ": the answer is no list"));
+      return absl::UnavailableError(
+          absl::StrCat("GET ", settings_.path, ": the answer is no list"));
     }
     for (const Json& item : *items) {
       if (cancellation_.is_cancelled()) return absl::CancelledError("");

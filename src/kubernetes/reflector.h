@@ -38,7 +38,8 @@ struct ReflectorSettings {
   // A watch that lasted this long went well: the next failure is met as the first.
   absl::Duration lasting = absl::Seconds(10);
   // Servers send bookmarks every minute. A watch that ends after this without anything is at a
-  // revision that the server doesn't have, as when etcd was restored from a backup: it says nothing.
+  // revision that the server doesn't have, as when etcd was restored from a backup: it says
+  // nothing.
   absl::Duration suspicious_silence = absl::Seconds(150);
 
   // For tests.
@@ -50,9 +51,9 @@ struct ReflectorSettings {
 };
 
 struct ReflectorStatus {
-  bool synced = false;     // it has had a whole list once
-  bool connected = false;  // a watch is open, or the last request went well
-  std::string last_error;  // why it isn't connected
+  bool synced = false;                             // it has had a whole list once
+  bool connected = false;                          // a watch is open, or the last request went well
+  std::string last_error;                          // why it isn't connected
   absl::Time last_contact = absl::InfinitePast();  // when the server sent something
   std::string resource_version;
   uint64_t objects = 0;
