@@ -52,8 +52,9 @@ std::string KubeObjects::VersionOf(const std::string& resource) {
 }
 
 uint64_t KubeObjects::NextRevision(uint64_t given) {
-  revision_ = std::max(revision_ + (given == 0), given);
-  return revision_;
+  if (given == 0) return ++revision_;
+  revision_ = std::max(revision_, given);
+  return given;
 }
 
 void KubeObjects::Note(Resource* resource, Change change) {

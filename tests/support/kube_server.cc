@@ -26,32 +26,6 @@ constexpr char kTooOld[] =
     R"("message":"too old resource version","reason":"Expired","code":410}})"
     "\n";
 
-// A path of one object or of a resource: /api/v1/nodes/NAME, or
-// /api/v1/namespaces/NAMESPACE/pods/NAME.
-struct Place {
-  std::string resource;  // without the namespace
-  std::string space;
-  std::string name;
-
-  std::string key() const { return absl::StrCat(space, space.empty() ? "" : "/", name); }
-};
-
-Place PlaceOf(const std::string& path) {
-  std::vector<std::string> parts = absl::StrSplit(path, '/', absl::SkipEmpty());
-  const size_t base = !parts.empty() && parts[0] == "apis" ? 3 : 2;
-  Place place;
-  if (parts.size() > base + 2 && parts[base] == "namespaces") {
-    place.space = parts[base + 1];
-    parts.erase(parts.begin() + base, parts.begin() + base + 2);
-  }
-  if (parts.size() > base + 1) {
-    place.name = parts[base + 1];
-    parts.resize(base + 1);
-  }
-  place.resource = absl::StrCat("/", absl::StrJoin(parts, "/"));
-  return place;
-}
-
 KubeSelector SelectorOf(const httplib::Request& request) {
   const std::vector<std::string> parts =
       absl::StrSplit(request.get_param_value("fieldSelector"), absl::MaxSplits('=', 1));
@@ -96,6 +70,25 @@ bool HasCertificate(const httplib::Request& request) {
 }
 
 }  // namespace
+
+KubePath KubePlace(const std::string& path) {
+  std::vector<std::string> parts = absl::StrSplit(path, '/', absl::SkipEmpty());
+  const size_t base = !parts.empty() && parts[0] == "apis" ? 3 : 2;
+  std::string space;
+  if (parts.size() > base + 2 && parts[base] == "namespaces") {
+    space = parts[base + 1];
+    parts.erase(parts.begin() + base, parts.begin() + base + 2);
+  }
+  std::string name;
+  if (parts.size() > base + 1) {
+    name = parts[base + 1];
+    parts.resize(base + 1);
+  }
+  const bool has_both = !space.empty() && !name.empty();
+  return {.resource = absl::StrCat("/", absl::StrJoin(parts, "/")),
+          .key = name.empty() ? "" : absl::StrCat(space, has_both ? "/" : "", name),
+          .space = space};
+}
 
 std::string KubeStatus(int code, const std::string& reason, const std::string& message) {
   return Json{{"kind", "Status"},    {"apiVersion", "v1"}, {"metadata", Json::object()},
@@ -285,12 +278,12 @@ void KubeServer::Serve(const httplib::Request& request, httplib::Response* respo
 }
 
 void KubeServer::Get(const httplib::Request& request, httplib::Response* response) {
-  const Place place = PlaceOf(request.path);
+  const KubePath place = KubePlace(request.path);
   if (KubeObjects::KindOf(place.resource).empty()) return NotFound(response);
-  if (!place.name.empty()) {
-    const std::optional<Json> object = objects_.Find(place.resource, place.key());
+  if (!place.key.empty()) {
+    const std::optional<Json> object = objects_.Find(place.resource, place.key);
     if (object.has_value()) return Answer(200, object->dump(), response);
-    return Answer(404, KubeStatus(404, "NotFound", absl::StrCat("\"", place.name, "\" not found")),
+    return Answer(404, KubeStatus(404, "NotFound", absl::StrCat("\"", place.key, "\" not found")),
                   response);
   }
   if (request.get_param_value("watch") == "true") return Watch(place.resource, request, response);
@@ -384,8 +377,8 @@ bool KubeServer::WatchOn(Stream* stream, httplib::DataSink* sink) {
 }
 
 void KubeServer::Patch(const httplib::Request& request, httplib::Response* response) {
-  const Place place = PlaceOf(request.path);
-  std::optional<Json> object = objects_.Find(place.resource, place.key());
+  const KubePath place = KubePlace(request.path);
+  std::optional<Json> object = objects_.Find(place.resource, place.key);
   if (!object.has_value()) return NotFound(response);
   const Json patch = Json::parse(request.body, nullptr, false);
   if (request.get_header_value("Content-Type") != "application/merge-patch+json" ||
@@ -397,7 +390,7 @@ void KubeServer::Patch(const httplib::Request& request, httplib::Response* respo
 }
 
 void KubeServer::Post(const httplib::Request& request, httplib::Response* response) {
-  const Place place = PlaceOf(request.path);
+  const KubePath place = KubePlace(request.path);
   Json object = Json::parse(request.body, nullptr, false);
   if (KubeObjects::KindOf(place.resource).empty()) return NotFound(response);
   if (!object.is_object() || !object.contains("metadata")) {

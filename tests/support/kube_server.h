@@ -120,6 +120,15 @@ class KubeServer {
   std::thread thread_;
 };
 
+// A path of a resource, or of one object: /api/v1/nodes/NAME, or
+// /api/v1/namespaces/NAMESPACE/pods/NAME.
+struct KubePath {
+  std::string resource;  // without the namespace
+  std::string key;       // of the object, or ""
+  std::string space;     // the namespace, or ""
+};
+KubePath KubePlace(const std::string& path);
+
 // A Status, as servers send it.
 std::string KubeStatus(int code, const std::string& reason, const std::string& message);
 
