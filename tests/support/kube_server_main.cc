@@ -14,10 +14,13 @@
 //   POST   /end, /cut?within_line=true, /expire     the watches that are open
 //   POST   /hang, /resume, /close, /open            as if the server were stuck, or away
 //   POST   /delay?milliseconds=5
-//   PUT    /token?files=false                       asks for the token in the body; DIR/token has
-//   it POST   /refuse?part=T&code=403&count=1&retry_after=2    with the body; /forgive: no more GET
-//   /requests                                what was asked, a list; DELETE forgets GET    /watches
-//   how many are open
+//   PUT    /token?files=false                       from now the body's; DIR/token keeps the old
+//   POST   /refuse?part=T&code=403                  with the body; &count=1&retry_after=2
+//   POST   /forgive                                 no more refusals
+//   GET    /requests                                what was asked, a list; DELETE forgets
+//   GET    /watches                                 how many are open
+//
+// A POST has a length, if of nothing: curl -d ''.
 #include <gflags/gflags.h>
 #include <httplib.h>
 #include <pthread.h>
