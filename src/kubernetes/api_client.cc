@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cctype>
 #include <csignal>
 #include <cstring>
@@ -50,6 +51,11 @@ std::string Target(const std::string& path, const ApiClient::Query& query) {
 std::string HostHeader(const ServerAddress& address) {
   const bool is_ipv6 = address.host.find(':') != std::string::npos;
   return absl::StrCat(is_ipv6 ? "[" : "", address.host, is_ipv6 ? "]" : "", ":", address.port);
+}
+
+// What goes into a header mustn't end it.
+bool IsPrintable(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 // What isn't UTF-8 is no reason to throw.
@@ -185,7 +191,11 @@ absl::StatusOr<nlohmann::json> ApiClient::Exchange(Request request) const {
 absl::Status ApiClient::Send(const Request& request, Answer* answer) const {
   const std::string name = request.name();
   const auto with_name = [&name](const absl::Status& status) {
-    return absl::Status(status.code(), absl::StrCat(name, ": ", status.message()));
+    absl::Status named(status.code(), absl::StrCat(name, ": ", status.message()));
+    status.ForEachPayload([&named](absl::string_view type, const absl::Cord& payload) {
+      named.SetPayload(type, payload);
+    });
+    return named;
   };
   Cancellation unused;
   Cancellation* cancellation = request.cancellation == nullptr ? &unused : request.cancellation;
@@ -204,6 +214,9 @@ absl::Status ApiClient::Send(const Request& request, Answer* answer) const {
   if (access_.token.is_given()) {
     const absl::StatusOr<std::string> token = access_.token.Read("token");
     if (!token.ok()) return with_name(token.status());
+    if (!IsPrintable(*token)) {
+      return with_name(absl::FailedPreconditionError("token: has blanks or worse within"));
+    }
     sent.headers.emplace("Authorization", "Bearer " + *token);
   }
   sent.body = request.body;
@@ -219,10 +232,13 @@ absl::Status ApiClient::Send(const Request& request, Answer* answer) const {
       answer->broken_off = request.on_bytes({data, size});
       return answer->broken_off.ok();
     }
-    const size_t most = is_good ? kLongestAnswer : kLongestRefusal;
-    if (answer->body.size() + size > most) {
+    if (!is_good) {  // a refusal is one, however long it is
+      answer->body.append(data, std::min(size, kLongestRefusal - answer->body.size()));
+      return answer->body.size() < kLongestRefusal;
+    }
+    if (answer->body.size() + size > kLongestAnswer) {
       answer->broken_off = absl::UnavailableError(
-          absl::StrCat("the answer (", answer->code, ") has more than ", most, " bytes"));
+          absl::StrCat("the answer has more than ", kLongestAnswer, " bytes"));
       return false;
     }
     answer->body.append(data, size);
@@ -245,13 +261,13 @@ absl::Status ApiClient::Send(const Request& request, Answer* answer) const {
   const httplib::Result result = http->send(sent);
   if (cancellation->is_cancelled()) return absl::CancelledError(name);
   if (!answer->broken_off.ok()) return with_name(answer->broken_off);
+  if (answer->code != 0 && (answer->code < 200 || answer->code > 299)) {
+    return ApiError(name, answer->code, answer->body, answer->retry_after);
+  }
   if (!result) {
     return absl::UnavailableError(
         absl::StrCat(name, " at ", access_.server, ": ",
                      WhyUnanswered(result.error(), (*client)->WhyRefused())));
-  }
-  if (answer->code < 200 || answer->code > 299) {
-    return ApiError(name, answer->code, answer->body, answer->retry_after);
   }
   return absl::OkStatus();
 }

@@ -159,13 +159,14 @@ absl::Status Reflector::Watch() {
   if (!settings_.field_selector.empty()) {
     query.emplace_back("fieldSelector", settings_.field_selector);
   }
-  const absl::Time begin = settings_.now();
+  absl::Time opened = absl::InfiniteFuture();
   bool was_silent = true;
   WatchStream stream([this, &was_silent](const WatchEvent& event) {
     was_silent = false;
     return Take(event);
   });
-  const auto on_open = [this] {
+  const auto on_open = [this, &opened] {
+    opened = settings_.now();
     was_unauthenticated_ = false;
     NoteContact();
     ChangeStatus([](ReflectorStatus* status) { ++status->watches; });
@@ -176,7 +177,7 @@ absl::Status Reflector::Watch() {
   };
   absl::Status ended = client_->Watch(settings_.path, query, length + settings_.slack, on_open,
                                       on_bytes, &cancellation_);
-  const absl::Duration lasted = settings_.now() - begin;
+  const absl::Duration lasted = settings_.now() - opened;
   if (lasted >= settings_.lasting) backoff_.Reset();
   if (ended.ok() && stream.is_within_line()) {
     ended = absl::UnavailableError(

@@ -54,6 +54,7 @@ class KubeServer {
 
   KubeObjects& objects() { return objects_; }
   const KubeAuthority& authority() const { return authority_; }
+  const std::string& certificate() const { return certificate_.certificate; }  // PEM
   std::string url() const;
   // For a client: the CA, and the token if one is wanted.
   ClusterAccess access() const;

@@ -91,6 +91,9 @@ TEST_F(ApiClientTest, BelievesOnlyTheClustersAuthority) {
   // Several may be given, as while one takes over from another.
   access.ca.text += server_.authority().certificate();
   EXPECT_TRUE(GetNodes(access).ok());
+  // One that isn't an authority is as good.
+  access.ca.text = server_.certificate();
+  EXPECT_TRUE(GetNodes(access).ok());
   access.ca = {};
   EXPECT_EQ(GetNodes(access).code(), absl::StatusCode::kUnavailable);
   access.insecure = true;
@@ -125,6 +128,8 @@ TEST_F(ApiClientTest, TokensAreReadAsTheyAre) {
   EXPECT_EQ(client->Get(kNodes).status().code(), absl::StatusCode::kUnauthenticated);
   std::ofstream(access.token.file) << "second\n";
   EXPECT_TRUE(client->Get(kNodes).ok());
+  std::ofstream(access.token.file) << "second\r\nX-Remote-User: admin";
+  EXPECT_THAT(MessageOf(client->Get(kNodes).status()), HasSubstr("token: has blanks"));
   std::filesystem::remove_all(folder);
   const absl::Status gone = client->Get(kNodes).status();
   EXPECT_EQ(gone.code(), absl::StatusCode::kFailedPrecondition);
@@ -176,6 +181,8 @@ TEST_F(ApiClientTest, RefusalsAreQuoted) {
               HasSubstr("GET /api/v1/nodes: 403: pods is forbidden"));
   server_.Refuse({.part = kNodes, .code = 429, .body = "slow down", .retry_after = "9"});
   EXPECT_THAT(RetryAfter(client->Get(kNodes).status()), Optional(absl::Seconds(9)));
+  server_.Refuse({.part = kNodes, .code = 403, .body = std::string(1 << 20, 'x')});
+  EXPECT_EQ(client->Get(kNodes).status().code(), absl::StatusCode::kPermissionDenied);
   server_.Refuse({.part = kNodes, .code = 302});
   EXPECT_EQ(client->Get(kNodes).status().code(), absl::StatusCode::kUnknown);
   server_.Refuse({.part = kNodes, .code = 200, .body = "[]"});

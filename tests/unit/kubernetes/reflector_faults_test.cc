@@ -151,6 +151,15 @@ TEST_F(ReflectorFaultsTest, OnlyAWatchThatLastedShortensWaits) {
   EXPECT_EQ(waits().back(), absl::Milliseconds(500));
 }
 
+// However long it took to be refused.
+TEST_F(ReflectorFaultsTest, AWatchThatNeverOpenedHasNotLasted) {
+  LetPass(absl::Seconds(20));
+  server_.Refuse({.part = "watch=", .code = 500, .count = 3});
+  Start({.lasting = absl::Seconds(10)});
+  ASSERT_TRUE(Eventually([&] { return IsWatching(); }));
+  EXPECT_THAT(waits(), ElementsAre(absl::Milliseconds(500), absl::Seconds(1), absl::Seconds(2)));
+}
+
 TEST_F(ReflectorFaultsTest, AServerThatEndsWatchesAtOnceIsNotRunAgainst) {
   StartWithPods();
   server_.EndWatches();
@@ -197,6 +206,15 @@ TEST_F(ReflectorFaultsTest, AnErrorEventOfAnotherKindIsWatchedAgain) {
       "\n");
   ASSERT_TRUE(Eventually([&] { return Status().watches == 2 && IsCurrent(); }));
   EXPECT_EQ(Status().lists, 1u);
+}
+
+TEST_F(ReflectorFaultsTest, AnErrorEventMayAskToBeLeftAlone) {
+  StartWithPods();
+  server_.SendToWatches(
+      R"({"type":"ERROR","object":{"code":429,"details":{"retryAfterSeconds":9}}})"
+      "\n");
+  ASSERT_TRUE(Eventually([&] { return Status().watches == 2 && IsCurrent(); }));
+  EXPECT_THAT(waits(), ElementsAre(absl::Seconds(9)));
 }
 
 TEST_F(ReflectorFaultsTest, ALineThatIsNoEventIsListedAnew) {

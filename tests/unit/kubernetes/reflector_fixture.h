@@ -56,7 +56,7 @@ class ReflectorTest : public testing::Test {
     };
     settings.now = [this] {
       const std::lock_guard lock(mutex_);
-      return now_;
+      return now_ += passes_;
     };
     reflector_ = std::make_unique<Reflector>(client_.get(), std::move(settings), &sink_);
   }
@@ -64,6 +64,11 @@ class ReflectorTest : public testing::Test {
   void Advance(absl::Duration duration) {
     const std::lock_guard lock(mutex_);
     now_ += duration;
+  }
+  // As if everything took so long.
+  void LetPass(absl::Duration duration) {
+    const std::lock_guard lock(mutex_);
+    passes_ = duration;
   }
   std::vector<absl::Duration> waits() const {
     const std::lock_guard lock(mutex_);
@@ -90,6 +95,7 @@ class ReflectorTest : public testing::Test {
   mutable std::mutex mutex_;
   std::vector<absl::Duration> waits_;
   absl::Time now_ = absl::UnixEpoch();
+  absl::Duration passes_;
   std::unique_ptr<Reflector> reflector_;
 };
 
