@@ -40,7 +40,7 @@ void ExpectRecorded(const std::vector<WatchEvent>& events, const std::string& fi
   const std::vector<nlohmann::json> lines = test::RecordedLines(file);
   ASSERT_EQ(events.size(), lines.size());
   for (size_t i = 0; i < lines.size(); ++i) {
-    EXPECT_EQ(NameOf(events[i].type), lines[i]["type"]);
+    EXPECT_EQ(NameOf(events[i].type), lines[i]["type"].get<std::string>());
     EXPECT_EQ(events[i].object, lines[i]["object"]);
   }
 }
