@@ -26,7 +26,7 @@ class Connection:
     """One question after the other."""
 
     def __init__(self, path: str) -> None:
-        self._http = _UnixConnection(path)
+        self._http = UnixConnection(path)
 
     def __enter__(self) -> "Connection":
         return self
@@ -96,7 +96,9 @@ class Api:
             return connection.ask(method, path, body)
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
     def __init__(self, path: str) -> None:
         super().__init__("podwarp", timeout=60)
         self._path = path
