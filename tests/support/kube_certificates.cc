@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include "absl/strings/str_cat.h"
@@ -107,6 +108,33 @@ KubeAuthority::Issued KubeAuthority::Issue(const std::string& name,
   X509_free(certificate);
   EVP_PKEY_free(key);
   return issued;
+}
+
+bool SetCertificate(const KubeAuthority::Issued& issued, const std::string& ca, SSL_CTX* context) {
+  BIO* pem = BIO_new_mem_buf(issued.certificate.data(), -1);
+  X509* certificate = PEM_read_bio_X509(pem, nullptr, nullptr, nullptr);
+  BIO_free(pem);
+  pem = BIO_new_mem_buf(issued.key.data(), -1);
+  EVP_PKEY* key = PEM_read_bio_PrivateKey(pem, nullptr, nullptr, nullptr);
+  BIO_free(pem);
+  pem = BIO_new_mem_buf(ca.data(), -1);
+  X509* authority = PEM_read_bio_X509(pem, nullptr, nullptr, nullptr);
+  BIO_free(pem);
+  const bool is_set = SSL_CTX_use_certificate(context, certificate) == 1 &&
+                      SSL_CTX_use_PrivateKey(context, key) == 1 &&
+                      X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority) == 1;
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+  X509_free(authority);
+  // A client may show one.
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  return is_set;
+}
+
+bool HasCertificate(const SSL* connection) {
+  X509* certificate = SSL_get1_peer_certificate(connection);
+  X509_free(certificate);
+  return certificate != nullptr;
 }
 
 }  // namespace podwarp::test

@@ -7,6 +7,8 @@
 
 typedef struct x509_st X509;
 typedef struct evp_pkey_st EVP_PKEY;
+typedef struct ssl_st SSL;
+typedef struct ssl_ctx_st SSL_CTX;
 
 namespace podwarp::test {
 
@@ -31,5 +33,11 @@ class KubeAuthority {
   X509* certificate_;
   EVP_PKEY* key_;
 };
+
+// A server shows `issued`, and asks its clients for one that `ca`, PEM, has issued; they may have
+// none. False if these can't be used.
+bool SetCertificate(const KubeAuthority::Issued& issued, const std::string& ca, SSL_CTX* context);
+// Whether the client has shown one.
+bool HasCertificate(const SSL* connection);
 
 }  // namespace podwarp::test

@@ -85,7 +85,19 @@ class KubeServer {
   size_t open_watches() const;
 
  private:
-  struct Stream;
+  // A watch that is open.
+  struct Stream {
+    std::string resource;
+    KubeSelector selector;
+    uint64_t revision;
+    bool has_bookmarks;
+    absl::Time end;
+    absl::Time next_bookmark;
+    // What it is told to send instead of events.
+    std::string lines = {};
+    bool is_cut = false;
+    bool is_ended = false;
+  };
 
   void Serve(const httplib::Request& request, httplib::Response* response);
   // False if the request was refused, and is answered.
@@ -120,15 +132,6 @@ class KubeServer {
   int port_ = 0;
   std::thread thread_;
 };
-
-// A path of a resource, or of one object: /api/v1/nodes/NAME, or
-// /api/v1/namespaces/NAMESPACE/pods/NAME.
-struct KubePath {
-  std::string resource;  // without the namespace
-  std::string key;       // of the object, or ""
-  std::string space;     // the namespace, or ""
-};
-KubePath KubePlace(const std::string& path);
 
 // A Status, as servers send it.
 std::string KubeStatus(int code, const std::string& reason, const std::string& message);

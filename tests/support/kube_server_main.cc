@@ -35,6 +35,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "support/kube_path.h"
 #include "support/kube_server.h"
 
 DEFINE_string(folder, "", "where kubeconfig, ca.crt, token and the control socket go");
