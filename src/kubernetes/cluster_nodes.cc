@@ -88,11 +88,13 @@ void ClusterNodes::MoveUnderlay(const std::string& key,
   const std::optional<Ipv4Address> from = address_of(before), to = address_of(after);
   if (from == to) return;
   if (from.has_value()) {
-    if (AtUnderlay(*from) == key) underlays_.erase(*from);
+    const auto names = underlays_.find(*from);
+    names->second.erase(key);
+    if (names->second.empty()) underlays_.erase(names);
     taken->underlays.push_back(*from);
   }
   if (to.has_value()) {
-    underlays_[*to] = key;
+    underlays_[*to].insert(key);
     taken->underlays.push_back(*to);
   }
 }
@@ -103,8 +105,8 @@ const RemoteNodeConfig* ClusterNodes::Given(const std::string& name) const {
 }
 
 std::string ClusterNodes::AtUnderlay(Ipv4Address address) const {
-  const auto node = underlays_.find(address);
-  return node == underlays_.end() ? "" : node->second;
+  const auto names = underlays_.find(address);
+  return names == underlays_.end() ? "" : *names->second.begin();
 }
 
 std::vector<DuplicateMac> ClusterNodes::Duplicates() const {

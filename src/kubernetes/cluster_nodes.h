@@ -47,7 +47,7 @@ class ClusterNodes {
 
   // As it was last taken; null if it wasn't there.
   const RemoteNodeConfig* Given(const std::string& name) const;
-  // The one whose underlay address it is; empty if it is nobody's.
+  // One whose underlay address it is; empty if it is nobody's.
   std::string AtUnderlay(Ipv4Address address) const;
 
   std::vector<DuplicateMac> Duplicates() const;
@@ -65,7 +65,7 @@ class ClusterNodes {
   const Config& settings_;
   KnownObjects<KubeNode> nodes_;
   absl::flat_hash_map<std::string, RemoteNodeConfig> given_;
-  absl::flat_hash_map<Ipv4Address, std::string> underlays_;  // of those given
+  absl::flat_hash_map<Ipv4Address, std::set<std::string>> underlays_;  // of those given
   absl::flat_hash_set<std::string> dirty_;
   absl::flat_hash_map<MacAddress, std::set<std::string>> by_mac_;
   std::set<MacAddress> duplicates_;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <string>
 #include <vector>
@@ -71,7 +72,7 @@ class ClusterFixture {
 
   ClusterState state;
   std::map<std::string, Object> told;
-  int news = 0;
+  std::atomic<int> news = 0;
 };
 
 }  // namespace podwarp::test
