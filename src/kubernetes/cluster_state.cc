@@ -42,10 +42,8 @@ class Sentences {
 
 }  // namespace
 
-ClusterState::ClusterState(const Config& settings, bool watch_all_pods,
-                           std::function<void()> changed)
+ClusterState::ClusterState(const Config& settings, bool watch_all_pods)
     : settings_(SettingsOf(settings)),
-      changed_(std::move(changed)),
       nodes_(&settings_),
       pods_(&settings_, &nodes_, watch_all_pods),
       services_(&settings_, &nodes_),

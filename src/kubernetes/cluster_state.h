@@ -9,7 +9,6 @@
 // some milliseconds.
 #pragma once
 
-#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -28,10 +27,8 @@ namespace podwarp {
 class ClusterState {
  public:
   // The settings count, not the pods, nodes, routes and services of the configuration. With
-  // `watch_all_pods` there are routes, for the pods of other nodes. `changed` is called without a
-  // lock, by the threads of the sinks, when something may be to be taken.
-  ClusterState(
-      const Config& settings, bool watch_all_pods, std::function<void()> changed = [] {});
+  // `watch_all_pods` there are routes, for the pods of other nodes.
+  ClusterState(const Config& settings, bool watch_all_pods);
 
   ResourceSink* nodes() { return &node_sink_; }
   ResourceSink* pods() { return &pod_sink_; }
@@ -70,28 +67,22 @@ class ClusterState {
       objects_.BeginList();
     }
     void EndList() override {
-      Change([this] { objects_.EndList(); });
+      const std::lock_guard lock(state_.mutex_);
+      objects_.EndList();
     }
     void Put(const nlohmann::json& object) override {
       const std::string key = KubeKeyOf(object);
       if (key.empty()) return;
       T parsed = parse_(object);
-      Change([&] { objects_.Put(key, std::move(parsed)); });
+      const std::lock_guard lock(state_.mutex_);
+      objects_.Put(key, std::move(parsed));
     }
     void Delete(const nlohmann::json& object) override {
-      Change([&] { objects_.Delete(KubeKeyOf(object)); });
+      const std::lock_guard lock(state_.mutex_);
+      objects_.Delete(KubeKeyOf(object));
     }
 
    private:
-    template <typename Make>
-    void Change(const Make& make) {
-      {
-        const std::lock_guard lock(state_.mutex_);
-        make();
-      }
-      state_.changed_();
-    }
-
     ClusterState& state_;
     KnownObjects<T>& objects_;
     T (*const parse_)(const nlohmann::json&);
@@ -101,7 +92,6 @@ class ClusterState {
   bool CanTakeRoutes() const;
 
   const Config settings_;
-  const std::function<void()> changed_;
   mutable std::mutex mutex_;
   // Under mutex_.
   ClusterNodes nodes_;

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,8 +16,7 @@ namespace podwarp::test {
 
 class ClusterFixture {
  public:
-  explicit ClusterFixture(bool watch_all_pods = false)
-      : state(Settings(), watch_all_pods, [this] { ++news; }) {}
+  explicit ClusterFixture(bool watch_all_pods = false) : state(Settings(), watch_all_pods) {}
 
   static Config Settings() {
     Config settings;
@@ -72,7 +70,6 @@ class ClusterFixture {
 
   ClusterState state;
   std::map<std::string, Object> told;
-  std::atomic<int> news = 0;
 };
 
 }  // namespace podwarp::test

@@ -52,17 +52,6 @@ TEST_F(ClusterStateTest, SaysNothingOfServicesBeforeAllThatTheyNeedWasListed) {
   EXPECT_TRUE(state.HasSynced());
 }
 
-TEST_F(ClusterStateTest, CallsWhoeverIsToTake) {
-  EXPECT_EQ(news, 0);
-  state.nodes()->BeginList();
-  state.nodes()->Put(NodeB());
-  EXPECT_EQ(news, 1);
-  state.nodes()->EndList();
-  EXPECT_EQ(news, 2);
-  state.nodes()->Delete(NodeB());
-  EXPECT_EQ(news, 3);
-}
-
 TEST_F(ClusterStateTest, SaysOnlyWhatIsOtherAfterAnotherList) {
   SyncWithNothing();
   List(state.nodes(),
