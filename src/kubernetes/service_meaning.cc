@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "control/claims.h"
+#include "control/config_places.h"
 #include "control/service_values.h"
 #include "kubernetes/meaning.h"
 #include "kubernetes/service_backends.h"
@@ -25,6 +26,12 @@ bool IsInOne(const std::vector<Ipv4Prefix>& ranges, Ipv4Address address) {
 std::string WhyNotExternal(const Config& settings, Ipv4Address address) {
   if (IsInOne(settings.pod_ranges, address)) return "is of the pods' ranges";
   if (IsInOne(settings.service_ranges, address)) return "is of the services' ranges";
+  for (const UplinkConfig& uplink : settings.uplinks) {
+    const std::optional<Ipv4Prefix> segment = uplink.segment();
+    if (segment.has_value() && segment->Contains(address) && !IsHostOf(*segment, address)) {
+      return absl::StrCat("is no host's address in the segment of ", uplink.name);
+    }
+  }
   for (const Claim& claim : ClaimsOfSettings(settings)) {
     if (claim.id.space == ClaimSpace::kRoute && claim.id.prefix == Ipv4Prefix::Host(address)) {
       return absl::StrCat("is in this node's settings as ", claim.key);

@@ -205,16 +205,17 @@ TEST_F(ServiceMeaningTest, IsNoneWithoutAPortThatCanBeServed) {
 TEST_F(ServiceMeaningTest, LeavesOutExternalAddressesThatTheNodeCannotServe) {
   Json service = KubeServiceJson("web", "10.96.0.1");
   service["spec"]["externalIPs"] = {"192.0.2.11",  "10.244.7.7",  "10.96.7.7", "203.0.113.1",
-                                    "2001:db8::1", "203.0.113.1", "10.96.0.1"};
+                                    "2001:db8::1", "203.0.113.1", "10.96.0.1", "192.0.2.255"};
   const ServiceMeaning meaning = Of(service);
   ASSERT_TRUE(meaning.service.has_value());
   EXPECT_THAT(meaning.service->external_addresses, ElementsAre("203.0.113.1"_ip));
-  ASSERT_EQ(meaning.sentences.size(), 3);
+  ASSERT_EQ(meaning.sentences.size(), 4);
   EXPECT_EQ(meaning.sentences[0],
             "service default/web: external address 192.0.2.11 is not served: it is in this node's "
             "settings as uplinks[0].address");
   EXPECT_THAT(meaning.sentences[1], HasSubstr("10.244.7.7 is not served: it is of the pods'"));
   EXPECT_THAT(meaning.sentences[2], HasSubstr("10.96.7.7 is not served: it is of the services'"));
+  EXPECT_THAT(meaning.sentences[3], HasSubstr("192.0.2.255 is not served: it is no host's"));
 }
 
 TEST_F(ServiceMeaningTest, LetsNobodyInIfNoRangeIsOfIpv4) {
