@@ -191,7 +191,7 @@ absl::StatusOr<Json> NodeBackend::Report(std::string_view name, const ApiParamet
     // Not by the control thread: the state may be held by who waits for it.
     const Json state = reconciler_.WithState([&](const DesiredState& desired) {
       Json notes = reconciler_.StoreNotes();
-      for (std::string& hidden : desired.ListHidden(kMostNotes)) {
+      for (std::string& hidden : desired.ListHidden(Origin::kApi, kMostNotes)) {
         notes.push_back(absl::StrCat("what the API said has no place: ", hidden));
       }
       return Json{{"hairpin_mode", ToString(desired.settings().hairpin_mode)},

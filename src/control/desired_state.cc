@@ -1,70 +1,13 @@
+// DesiredState: that something is there, or hidden.
 #include "control/desired_state.h"
 
-#include <algorithm>
-#include <type_traits>
+#include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "control/config_checks.h"
-#include "port/vhost_limits.h"
+#include "control/desired_kinds.h"
 
 namespace podwarp {
 namespace {
-
-const std::string& KeyFor(const RemoteNodeConfig& remote) { return remote.name; }
-std::string KeyFor(const PodConfig& pod) { return pod.full_name(); }
-const Ipv4Prefix& KeyFor(const RouteConfig& route) { return route.prefix; }
-std::string KeyFor(const ServiceConfig& service) { return service.full_name(); }
-
-const std::string& ToText(const std::string& key) { return key; }
-std::string ToText(const Ipv4Prefix& key) { return key.ToString(); }
-
-// None: nothing has such a key.
-template <typename K>
-std::optional<K> ToKey(const std::string& text) {
-  if constexpr (std::is_same_v<K, std::string>) {
-    return text;
-  } else {
-    const absl::StatusOr<Ipv4Prefix> prefix = Ipv4Prefix::Parse(text);
-    return prefix.ok() ? std::optional<K>(*prefix) : std::nullopt;
-  }
-}
-
-template <typename T>
-constexpr ObjectKind kKindOf = std::is_same_v<T, PodConfig>          ? ObjectKind::kPod
-                               : std::is_same_v<T, RemoteNodeConfig> ? ObjectKind::kNode
-                               : std::is_same_v<T, RouteConfig>      ? ObjectKind::kRoute
-                                                                     : ObjectKind::kService;
-
-template <typename T>
-std::string NameFor(const T& object) {
-  return NameOf(kKindOf<T>, ToText(KeyFor(object)));
-}
-
-// Calls `visit` with a T of that kind.
-template <typename Visit>
-decltype(auto) WithKind(ObjectKind kind, const Visit& visit) {
-  switch (kind) {
-    case ObjectKind::kPod:
-      return visit(std::type_identity<PodConfig>());
-    case ObjectKind::kNode:
-      return visit(std::type_identity<RemoteNodeConfig>());
-    case ObjectKind::kRoute:
-      return visit(std::type_identity<RouteConfig>());
-    default:
-      return visit(std::type_identity<ServiceConfig>());
-  }
-}
-
-unsigned PlacesOf(const PodConfig& pod) {
-  const auto* port = std::get_if<VhostUserPortConfig>(&pod.port);
-  return port == nullptr ? 0 : VhostPlaces(port->server);
-}
-
-absl::Status TakenError(const Claim& claim, const std::string& holder) {
-  return absl::AlreadyExistsError(absl::StrCat(claim.key, ": ", claim.text, " is taken by ", holder,
-                                               "; each needs one of its own"));
-}
 
 Config SettingsOf(Config config) {
   config.pods.clear();
@@ -74,13 +17,20 @@ Config SettingsOf(Config config) {
   return config;
 }
 
+template <typename T>
+absl::Status NowTakenBy(const T& object) {
+  return absl::AlreadyExistsError(absl::StrCat(NameFor(object), " of the API has its place"));
+}
+
 }  // namespace
 
 DesiredState::DesiredState(const Config& config) : settings_(SettingsOf(config)) {
   for (Claim& claim : ClaimsOfSettings(config)) {
-    holders_.try_emplace(std::move(claim.id), std::move(claim.key));
+    holders_.try_emplace(std::move(claim.id), Holder{std::nullopt, std::move(claim.key)});
   }
-  for (const Ipv4Prefix& range : config.node_pod_ranges) ranges_.emplace(range, "node_pod_ranges");
+  for (const Ipv4Prefix& range : config.node_pod_ranges) {
+    ranges_.emplace(range, Holder{std::nullopt, "node_pod_ranges"});
+  }
   for (const RemoteNodeConfig& node : config.nodes) Put(node, Origin::kFile);
   for (const RouteConfig& route : config.routes) Put(route, Origin::kFile);
   for (const PodConfig& pod : config.pods) Put(pod, Origin::kFile);
@@ -88,190 +38,231 @@ DesiredState::DesiredState(const Config& config) : settings_(SettingsOf(config))
 }
 
 DesiredState::DesiredState(const Config& config, const DesiredState& other) : DesiredState(config) {
-  const auto restore = [&](const auto& entries) {
-    for (const auto& [key, entry] : entries) {
-      if (entry.origin == Origin::kApi) Restore(entry.object);
+  // What works goes on working: what was hidden comes after it.
+  const auto restore = [&]<typename T>(const Kind<T>& objects) {
+    for (const Origin origin : {Origin::kApi, Origin::kKubernetes}) {
+      for (const auto& [key, entry] : objects.entries) {
+        if (entry.origin == origin) Restore(entry.object, origin);
+      }
+    }
+    for (const Origin origin : {Origin::kApi, Origin::kKubernetes}) {
+      for (const auto& [key, hidden] : objects.hidden) {
+        if (key.second == origin) Restore(hidden.object, origin);
+      }
     }
   };
-  const auto restore_hidden = [&](const auto& hidden) {
-    for (const auto& [key, object] : hidden) Restore(object.object);
-  };
-  // What works goes on working: what was hidden comes after it.
-  restore(other.entries<RemoteNodeConfig>());
-  restore(other.entries<RouteConfig>());
-  restore(other.entries<PodConfig>());
-  restore(other.entries<ServiceConfig>());
-  restore_hidden(other.Of<RemoteNodeConfig>().hidden);
-  restore_hidden(other.Of<RouteConfig>().hidden);
-  restore_hidden(other.Of<PodConfig>().hidden);
-  restore_hidden(other.Of<ServiceConfig>().hidden);
+  restore(other.Of<RemoteNodeConfig>());
+  restore(other.Of<RouteConfig>());
+  restore(other.Of<PodConfig>());
+  restore(other.Of<ServiceConfig>());
+  while (BringBack().has_value()) continue;
 }
 
-void DesiredState::Restore(const Object& object) {
-  const absl::Status status = std::visit([&](const auto& o) { return CheckPut(o); }, object);
+void DesiredState::Restore(const Object& object, Origin origin) {
   std::visit(
       [&]<typename T>(const T& o) {
-        if (status.ok()) {
-          Put(o, Origin::kApi);
+        const Verdict verdict = CheckPut(o, origin);
+        if (verdict.status.ok()) {
+          MakePut(o, origin);
         } else {
-          Of<T>().hidden.insert_or_assign(KeyFor(o), Hidden<T>{o, std::string(status.message())});
+          Hide({o, origin, std::string(verdict.status.message()), verdict.waits_for});
         }
       },
       object);
 }
 
-void DesiredState::Hide(const HiddenObject& hidden) {
-  std::visit(
-      [&]<typename T>(const T& o) {
-        Of<T>().hidden.insert_or_assign(KeyFor(o), Hidden<T>{o, hidden.why});
-      },
-      hidden.object);
-}
-
-// --- Whether something can be there. ---
-
-absl::Status DesiredState::Check(const Edit& edit) const {
-  if (edit.object.has_value()) {
-    return std::visit([&](const auto& object) { return CheckPut(object); }, *edit.object);
-  }
-  return WithKind(edit.kind, [&]<typename T>(std::type_identity<T>) {
-    const std::optional<Key<T>> key = ToKey<Key<T>>(edit.key);
-    return key.has_value() ? CheckDelete<T>(*key) : absl::OkStatus();
-  });
-}
-
-template <typename T>
-absl::Status DesiredState::CheckPut(const T& object) const {
-  if (IsOfFile<T>(KeyFor(object))) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        NameFor(object), " comes from the configuration file; it can be changed there only"));
-  }
-  ConfigFaults faults;
-  CheckFits(settings_, object, "", &faults);
-  if constexpr (std::is_same_v<T, RemoteNodeConfig>) CheckUplink(settings_, object, "", &faults);
-  if (!faults.empty()) return faults.ToStatus();
-  if (absl::Status status = CheckClaims(ClaimsOf(object), NameFor(object)); !status.ok()) {
-    return status;
-  }
-  return CheckReferences(object);
-}
-
-template <typename T>
-bool DesiredState::IsOfFile(const Key<T>& key) const {
-  const auto there = entries<T>().find(key);
-  return there != entries<T>().end() && there->second.origin == Origin::kFile;
-}
-
-template <typename T>
-absl::Status DesiredState::CheckDelete(const Key<T>& key) const {
-  if (Of<T>().hidden.contains(key)) return absl::OkStatus();
-  const auto there = entries<T>().find(key);
-  if (there == entries<T>().end()) return absl::OkStatus();
-  if (there->second.origin == Origin::kFile) {
-    return absl::FailedPreconditionError(absl::StrCat(NameFor(there->second.object),
-                                                      " comes from the configuration file; it can "
-                                                      "be taken out there only"));
-  }
-  if constexpr (std::is_same_v<T, RemoteNodeConfig>) {
-    const auto routes = routes_to_.find(key);
-    if (routes != routes_to_.end()) {
-      return absl::FailedPreconditionError(absl::StrCat(routes->second, " route(s) lead to node ",
-                                                        key, "; they have to be deleted first"));
-    }
-  }
-  return absl::OkStatus();
-}
-
-std::optional<std::string> DesiredState::HolderOf(const Claim& claim) const {
-  const auto holder = holders_.find(claim.id);
-  if (holder != holders_.end()) return holder->second;
-  if (claim.id.space != ClaimSpace::kRoute) return std::nullopt;
-  const auto route = entries<RouteConfig>().find(claim.id.prefix);
-  if (route == entries<RouteConfig>().end()) return std::nullopt;
-  return NameFor(route->second.object);
-}
-
-absl::Status DesiredState::CheckClaims(const std::vector<Claim>& claims,
-                                       const std::string& name) const {
-  absl::flat_hash_map<ClaimId, const Claim*> own;
-  for (const Claim& claim : claims) {
-    const std::optional<std::string> holder = HolderOf(claim);
-    const bool is_checked_by_ranges = claim.is_range && ranges_.contains(claim.id.prefix);
-    if (holder.has_value() && *holder != name && !is_checked_by_ranges) {
-      return TakenError(claim, *holder);
-    }
-    if (claims.size() == 1) break;  // a route
-    const auto [first, is_first] = own.try_emplace(claim.id, &claim);
-    if (!is_first && !claim.is_range) return TakenError(claim, first->second->key);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status DesiredState::CheckReferences(const PodConfig& pod) const {
-  const auto there = entries<PodConfig>().find(pod.full_name());
-  const unsigned own = there == entries<PodConfig>().end() ? 0 : PlacesOf(there->second.object);
-  const unsigned places = vhost_places_ - own + PlacesOf(pod);
-  if (PlacesOf(pod) <= own || places <= kVhostPlaces) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("port.vhost_user: one vhost-user port too many: there can be ", kVhostPlaces,
-                   " in client mode, or half as many in server mode"));
-}
-
-absl::Status DesiredState::CheckReferences(const RemoteNodeConfig& remote) const {
-  if (settings_.uplinks.empty()) {
-    return absl::FailedPreconditionError(
-        "this node has no uplink by which other nodes are reached; its configuration needs one");
-  }
-  const std::string name = NameFor(remote);
-  const auto overlaps = [](const Ipv4Prefix& range, const Ipv4Prefix& other,
-                           const std::string& whose) {
-    return absl::AlreadyExistsError(absl::StrCat("pod_ranges: ", range.ToString(), " overlaps ",
-                                                 other.ToString(), " of ", whose,
-                                                 "; they must be apart"));
-  };
-  std::vector<Ipv4Prefix> sorted = remote.pod_ranges;
-  std::sort(sorted.begin(), sorted.end());
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    const Ipv4Prefix& range = sorted[i];
-    // Ranges nest or are apart, and a wider one stands before those in it.
-    if (i > 0 && sorted[i - 1].Contains(range)) return overlaps(range, sorted[i - 1], name);
-    auto other = ranges_.upper_bound(range);
-    if (other != ranges_.begin() && std::prev(other)->first.Contains(range)) --other;
-    for (; other != ranges_.end() && other->first.Overlaps(range); ++other) {
-      if (other->second != name) return overlaps(range, other->first, other->second);
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status DesiredState::CheckReferences(const RouteConfig& route) const {
-  if (entries<RemoteNodeConfig>().contains(route.node)) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("node: no node is called '", route.node, "'"));
-}
-
-absl::Status DesiredState::CheckReferences(const ServiceConfig& /*service*/) const {
-  return absl::OkStatus();
-}
-
-// --- That it is there. ---
+// --- What an edit comes to. ---
 
 DesiredState::Made DesiredState::Make(const Edit& edit) {
   return WithKind(edit.kind, [&]<typename T>(std::type_identity<T>) {
+    if (edit.object.has_value()) return MakePut(std::get<T>(*edit.object), Origin::kApi);
     const std::optional<Key<T>> key = ToKey<Key<T>>(edit.key);
-    Made made;
-    if (!key.has_value()) return made;
-    if (const auto hidden = Of<T>().hidden.find(*key); hidden != Of<T>().hidden.end()) {
-      HiddenObject& taken = made.hidden.emplace();
-      taken.object = std::move(hidden->second.object);
-      taken.why = std::move(hidden->second.why);
-      Of<T>().hidden.erase(hidden);
-    }
-    // The file's object of this key stays where the API's, which it hid, goes.
-    if (!edit.object.has_value() && IsOfFile<T>(*key)) return made;
-    made.change =
-        edit.object.has_value() ? Put(std::get<T>(*edit.object), Origin::kApi) : Remove<T>(*key);
+    return key.has_value() ? MakeDelete<T>(*key, Origin::kApi)
+                           : Made{.outcome = EditResult::Outcome::kAbsent};
+  });
+}
+
+DesiredState::Made DesiredState::MakeKubernetes(const Edit& edit) {
+  return WithKind(edit.kind, [&]<typename T>(std::type_identity<T>) {
+    const std::optional<Key<T>> key = ToKey<Key<T>>(edit.key);
+    if (!key.has_value()) return Made{.outcome = EditResult::Outcome::kAbsent};
+    if (!edit.object.has_value()) return MakeDelete<T>(*key, Origin::kKubernetes);
+    const T& object = std::get<T>(*edit.object);
+    const Verdict verdict = CheckPut(object, Origin::kKubernetes);
+    if (verdict.status.ok()) return MakePut(object, Origin::kKubernetes);
+    Made made = MakeDelete<T>(*key, Origin::kKubernetes);
+    const bool is_same = made.before == Object(object) && made.changes.empty();
+    made.outcome = !made.before.has_value() ? EditResult::Outcome::kCreated
+                   : is_same                ? EditResult::Outcome::kUnchanged
+                                            : EditResult::Outcome::kChanged;
+    HideNoted(object, Origin::kKubernetes, verdict, &made);
     return made;
   });
+}
+
+template <typename T>
+DesiredState::Made DesiredState::MakePut(const T& object, Origin origin) {
+  using Outcome = EditResult::Outcome;
+  Made made;
+  const Key<T> key = KeyFor(object);
+  TakeHidden<T>(key, origin, &made);
+  // Nothing comes after Kubernetes.
+  if (origin == Origin::kApi && of_kubernetes_ > 0) {
+    const Verdict why = {NowTakenBy(object), NameFor(object)};
+    for (const Holder& holder : ThoseInTheWay(object)) Displace(holder, why, &made);
+  }
+  made.outcome = Outcome::kCreated;
+  const auto there = entries<T>().find(key);
+  if (there != entries<T>().end()) {
+    if (there->second.origin == origin) {
+      const bool is_same = there->second.object == object;
+      made.outcome = is_same ? Outcome::kUnchanged : Outcome::kChanged;
+      if (!is_same) made.before = there->second.object;
+    } else {
+      const T displaced = there->second.object;
+      HideNoted(displaced, there->second.origin, {NowTakenBy(object), NameFor(object)}, &made);
+    }
+  }
+  PutNoted(object, origin, &made);
+  return made;
+}
+
+template <typename T>
+DesiredState::Made DesiredState::MakeDelete(const Key<T>& key, Origin origin) {
+  Made made{.outcome = EditResult::Outcome::kAbsent};
+  made.before = TakeHidden<T>(key, origin, &made);
+  if (made.before.has_value()) made.outcome = EditResult::Outcome::kDeleted;
+  const auto there = Of<T>().entries.find(key);
+  if (there == Of<T>().entries.end() || there->second.origin != origin) return made;
+  made.outcome = EditResult::Outcome::kDeleted;
+  made.before = there->second.object;
+  // Kubernetes' of the same key takes over, if it may, and no packet sees that one went.
+  const auto hidden = Of<T>().hidden.find({key, Origin::kKubernetes});
+  if (origin == Origin::kApi && hidden != Of<T>().hidden.end()) {
+    there->second.origin = Origin::kKubernetes;  // as if it were its own that changes
+    const bool may = CheckPut(hidden->second.object, Origin::kKubernetes).status.ok();
+    there->second.origin = origin;
+    if (may) {
+      const T successor = hidden->second.object;
+      TakeHidden<T>(key, Origin::kKubernetes, &made);
+      PutNoted(successor, Origin::kKubernetes, &made);
+      return made;
+    }
+  }
+  if constexpr (std::is_same_v<T, RemoteNodeConfig>) DisplaceRoutesTo(key, &made);
+  RemoveNoted<T>(key, &made);
+  return made;
+}
+
+std::optional<DesiredState::Returned> DesiredState::BringBack() {
+  while (!due_.empty()) {
+    const HiddenId id = due_.extract(due_.begin()).value();
+    std::optional<Returned> returned;
+    WithKind(id.kind, [&]<typename T>(std::type_identity<T>) {
+      const auto found = Of<T>().hidden.find({*ToKey<Key<T>>(id.key), id.origin});
+      if (found == Of<T>().hidden.end()) return;
+      const Hidden<T> hidden = found->second;
+      const Verdict verdict = CheckPut(hidden.object, id.origin);
+      if (verdict.status.ok()) {
+        returned = Returned{MakePut(hidden.object, id.origin),
+                            {hidden.object, id.origin, hidden.why, hidden.waits_for}};
+      } else {
+        Hide({hidden.object, id.origin, std::string(verdict.status.message()), verdict.waits_for});
+      }
+    });
+    if (returned.has_value()) return returned;
+  }
+  return std::nullopt;
+}
+
+void DesiredState::Displace(const Holder& holder, const Verdict& why, Made* made) {
+  WithKind(*holder.kind, [&]<typename T>(std::type_identity<T>) {
+    const Key<T> key = *ToKey<Key<T>>(holder.key);
+    const auto there = entries<T>().find(key);
+    if (there == entries<T>().end()) return;  // a route that went with its node
+    const T object = there->second.object;
+    const Origin origin = there->second.origin;
+    if constexpr (std::is_same_v<T, RemoteNodeConfig>) DisplaceRoutesTo(key, made);
+    RemoveNoted<T>(key, made);
+    HideNoted(object, origin, why, made);
+  });
+}
+
+void DesiredState::DisplaceRoutesTo(const std::string& node, Made* made) {
+  if (!routes_to_.contains(node)) return;
+  std::vector<Entry<RouteConfig>> routes;
+  for (const auto& [prefix, entry] : entries<RouteConfig>()) {
+    if (entry.object.node == node) routes.push_back(entry);
+  }
+  const Verdict why = {
+      absl::FailedPreconditionError(absl::StrCat("node: no node is called '", node, "'")),
+      NameOf(ObjectKind::kNode, node)};
+  for (const Entry<RouteConfig>& route : routes) {
+    RemoveNoted<RouteConfig>(route.object.prefix, made);
+    HideNoted(route.object, route.origin, why, made);
+  }
+}
+
+// --- Single steps, and the way back. ---
+
+template <typename T>
+void DesiredState::PutNoted(const T& object, Origin origin, Made* made) {
+  Made::EntryMove move{.before = std::nullopt, .after = object};
+  const auto there = entries<T>().find(KeyFor(object));
+  bool is_same = false;
+  if (there != entries<T>().end()) {
+    is_same = there->second.object == object;
+    if (is_same && there->second.origin == origin) return;
+    move.before = there->second.object;
+    move.origin_before = there->second.origin;
+  }
+  Put(object, origin);
+  if (!is_same) made->changes.push_back({.before = move.before, .after = move.after});
+  made->moves.emplace_back(std::move(move));
+  made->is_other = true;
+}
+
+template <typename T>
+void DesiredState::RemoveNoted(const Key<T>& key, Made* made) {
+  const Entry<T>& entry = entries<T>().at(key);
+  Made::EntryMove move{
+      .before = entry.object, .after = std::nullopt, .origin_before = entry.origin};
+  Remove<T>(key);
+  made->changes.push_back({.before = move.before, .after = std::nullopt});
+  made->moves.emplace_back(std::move(move));
+  made->is_other = true;
+}
+
+template <typename T>
+void DesiredState::HideNoted(const T& object, Origin origin, const Verdict& verdict, Made* made) {
+  HiddenObject hidden = {object, origin, std::string(verdict.status.message()), verdict.waits_for};
+  Hide(hidden);
+  made->moves.emplace_back(Made::HiddenMove{std::move(hidden), /*is_hidden=*/true});
+  made->is_other = true;
+}
+
+template <typename T>
+std::optional<Object> DesiredState::TakeHidden(const Key<T>& key, Origin origin, Made* made) {
+  const auto found = Of<T>().hidden.find({key, origin});
+  if (found == Of<T>().hidden.end()) return std::nullopt;
+  const Hidden<T>& it = found->second;
+  HiddenObject hidden = {it.object, origin, it.why, it.waits_for};
+  Unhide(hidden);
+  Object object = hidden.object;
+  made->moves.emplace_back(Made::HiddenMove{std::move(hidden), /*is_hidden=*/false});
+  made->is_other = true;
+  return object;
+}
+
+void DesiredState::Undo(const Made& made) {
+  for (size_t i = made.moves.size(); i-- > 0;) {
+    if (const auto* hidden = std::get_if<Made::HiddenMove>(&made.moves[i])) {
+      hidden->is_hidden ? Unhide(hidden->object) : Hide(hidden->object);
+    } else {
+      const auto& move = std::get<Made::EntryMove>(made.moves[i]);
+      Undo({.before = move.before, .after = move.after}, move.origin_before);
+    }
+  }
 }
 
 void DesiredState::Undo(const Change& change, Origin origin) {
@@ -282,141 +273,122 @@ void DesiredState::Undo(const Change& change, Origin origin) {
   }
 }
 
+void DesiredState::Hide(const HiddenObject& hidden) {
+  std::visit(
+      [&]<typename T>(const T& object) {
+        Unhide(hidden);
+        const Key<T> key = KeyFor(object);
+        Of<T>().hidden[{key, hidden.origin}] = {object, hidden.why, hidden.waits_for};
+        ++hidden_[static_cast<size_t>(hidden.origin)];
+        if (hidden.waits_for.empty()) return;
+        waiting_[hidden.waits_for].insert({hidden.origin, kKindOf<T>, ToText(key)});
+      },
+      hidden.object);
+}
+
+void DesiredState::Unhide(const HiddenObject& hidden) {
+  std::visit(
+      [&]<typename T>(const T& object) {
+        const Key<T> key = KeyFor(object);
+        const auto found = Of<T>().hidden.find({key, hidden.origin});
+        if (found == Of<T>().hidden.end()) return;
+        const auto waiting = waiting_.find(found->second.waits_for);
+        if (waiting != waiting_.end()) {
+          waiting->second.erase({hidden.origin, kKindOf<T>, ToText(key)});
+          if (waiting->second.empty()) waiting_.erase(waiting);
+        }
+        Of<T>().hidden.erase(found);
+        --hidden_[static_cast<size_t>(hidden.origin)];
+      },
+      hidden.object);
+}
+
+void DesiredState::Touch(ObjectKind kind, const std::string& key) {
+  const auto waiting = waiting_.find(NameOf(kind, key));
+  if (waiting != waiting_.end()) due_.insert(waiting->second.begin(), waiting->second.end());
+}
+
+// --- What is there, and what follows from it. ---
+
 template <typename T>
-std::optional<Change> DesiredState::Put(const T& object, Origin origin) {
+void DesiredState::Put(const T& object, Origin origin) {
   const auto [entry, is_new] =
       Of<T>().entries.try_emplace(KeyFor(object), Entry<T>{object, origin});
-  Change change{.before = std::nullopt, .after = object};
   if (!is_new) {
-    entry->second.origin = origin;
-    if (entry->second.object == object) return std::nullopt;
-    Leave(entry->second.object);
-    change.before = std::exchange(entry->second.object, object);
+    of_kubernetes_ -= entry->second.origin == Origin::kKubernetes;
+    Leave(entry->second.object, entry->second.origin);
+    entry->second = {object, origin};
   }
-  Enter(object);
-  return change;
+  of_kubernetes_ += origin == Origin::kKubernetes;
+  Enter(object, origin);
+  if (!waiting_.empty()) Touch(kKindOf<T>, ToText(KeyFor(object)));
 }
 
 template <typename T>
-std::optional<Change> DesiredState::Remove(const Key<T>& key) {
+void DesiredState::Remove(const Key<T>& key) {
   const auto entry = Of<T>().entries.find(key);
-  if (entry == Of<T>().entries.end()) return std::nullopt;
-  Leave(entry->second.object);
-  Change change{.before = std::move(entry->second.object), .after = std::nullopt};
+  if (entry == Of<T>().entries.end()) return;
+  of_kubernetes_ -= entry->second.origin == Origin::kKubernetes;
+  Leave(entry->second.object, entry->second.origin);
+  if (!waiting_.empty()) Touch(kKindOf<T>, ToText(key));
   Of<T>().entries.erase(entry);
-  return change;
 }
 
-void DesiredState::Enter(const PodConfig& pod) {
-  Take(ClaimsOf(pod), NameFor(pod));
+void DesiredState::Enter(const PodConfig& pod, Origin origin) {
+  Take(ClaimsOf(pod), {ObjectKind::kPod, pod.full_name(), origin});
   vhost_places_ += PlacesOf(pod);
 }
 
-void DesiredState::Leave(const PodConfig& pod) {
-  Release(ClaimsOf(pod), NameFor(pod));
+void DesiredState::Leave(const PodConfig& pod, Origin origin) {
+  Release(ClaimsOf(pod), {ObjectKind::kPod, pod.full_name(), origin});
   vhost_places_ -= PlacesOf(pod);
 }
 
-void DesiredState::Enter(const RemoteNodeConfig& remote) {
-  Take(ClaimsOf(remote), NameFor(remote));
-  for (const Ipv4Prefix& range : remote.pod_ranges) ranges_.emplace(range, NameFor(remote));
+void DesiredState::Enter(const RemoteNodeConfig& remote, Origin origin) {
+  const Holder holder = {ObjectKind::kNode, remote.name, origin};
+  Take(ClaimsOf(remote), holder);
+  for (const Ipv4Prefix& range : remote.pod_ranges) ranges_.emplace(range, holder);
 }
 
-void DesiredState::Leave(const RemoteNodeConfig& remote) {
-  Release(ClaimsOf(remote), NameFor(remote));
+void DesiredState::Leave(const RemoteNodeConfig& remote, Origin origin) {
+  Release(ClaimsOf(remote), {ObjectKind::kNode, remote.name, origin});
   for (const Ipv4Prefix& range : remote.pod_ranges) ranges_.erase(range);
 }
 
-void DesiredState::Enter(const RouteConfig& route) { ++routes_to_[route.node]; }
-
-void DesiredState::Leave(const RouteConfig& route) {
-  const auto routes = routes_to_.find(route.node);
-  if (--routes->second == 0) routes_to_.erase(routes);
+void DesiredState::Enter(const RouteConfig& route, Origin origin) {
+  RouteCount& count = routes_to_[route.node];
+  ++count.all;
+  count.kubernetes += origin == Origin::kKubernetes;
 }
 
-void DesiredState::Enter(const ServiceConfig& service) {
-  Take(ClaimsOf(service), NameFor(service));
+void DesiredState::Leave(const RouteConfig& route, Origin origin) {
+  const auto count = routes_to_.find(route.node);
+  count->second.kubernetes -= origin == Origin::kKubernetes;
+  if (--count->second.all == 0) routes_to_.erase(count);
 }
 
-void DesiredState::Leave(const ServiceConfig& service) {
-  Release(ClaimsOf(service), NameFor(service));
+void DesiredState::Enter(const ServiceConfig& service, Origin origin) {
+  Take(ClaimsOf(service), {ObjectKind::kService, service.full_name(), origin});
 }
 
-void DesiredState::Take(const std::vector<Claim>& claims, const std::string& name) {
+void DesiredState::Leave(const ServiceConfig& service, Origin origin) {
+  Release(ClaimsOf(service), {ObjectKind::kService, service.full_name(), origin});
+}
+
+void DesiredState::Take(const std::vector<Claim>& claims, const Holder& holder) {
   for (const Claim& claim : claims) {
-    holders_.try_emplace(claim.id, name);
+    holders_.try_emplace(claim.id, holder);
   }
 }
 
-void DesiredState::Release(const std::vector<Claim>& claims, const std::string& name) {
+void DesiredState::Release(const std::vector<Claim>& claims, const Holder& holder) {
   for (const Claim& claim : claims) {
-    const auto holder = holders_.find(claim.id);
-    if (holder != holders_.end() && holder->second == name) holders_.erase(holder);
+    const auto found = holders_.find(claim.id);
+    if (found != holders_.end() && found->second.kind.has_value() &&
+        found->second.Is(*holder.kind, holder.key)) {
+      holders_.erase(found);
+    }
   }
-}
-
-// --- What is there. ---
-
-std::optional<DesiredState::Listed> DesiredState::Find(ObjectKind kind,
-                                                       const std::string& text) const {
-  return WithKind(kind, [&]<typename T>(std::type_identity<T>) -> std::optional<Listed> {
-    const std::optional<Key<T>> key = ToKey<Key<T>>(text);
-    if (!key.has_value()) return std::nullopt;
-    const Kind<T>& objects = Of<T>();
-    if (const auto entry = objects.entries.find(*key); entry != objects.entries.end()) {
-      return Listed{entry->second.object, entry->second.origin, ""};
-    }
-    if (const auto hidden = objects.hidden.find(*key); hidden != objects.hidden.end()) {
-      return Listed{hidden->second.object, Origin::kApi, hidden->second.why};
-    }
-    return std::nullopt;
-  });
-}
-
-std::vector<DesiredState::Listed> DesiredState::List(ObjectKind kind, const std::string& after,
-                                                     size_t limit) const {
-  return WithKind(kind, [&]<typename T>(std::type_identity<T>) {
-    const Kind<T>& objects = Of<T>();
-    auto entry = objects.entries.begin();
-    auto hidden = objects.hidden.begin();
-    if (const std::optional<Key<T>> key = ToKey<Key<T>>(after); key.has_value() && !after.empty()) {
-      entry = objects.entries.upper_bound(*key);
-      hidden = objects.hidden.upper_bound(*key);
-    }
-    std::vector<Listed> listed;
-    while (listed.size() < limit) {
-      const bool is_hidden = hidden != objects.hidden.end() &&
-                             (entry == objects.entries.end() || hidden->first < entry->first);
-      if (is_hidden) {
-        listed.push_back({hidden->second.object, Origin::kApi, hidden->second.why});
-        ++hidden;
-      } else if (entry != objects.entries.end()) {
-        // The one of the same key stands in for what it hides.
-        if (hidden != objects.hidden.end() && hidden->first == entry->first) ++hidden;
-        listed.push_back({entry->second.object, entry->second.origin, ""});
-        ++entry;
-      } else {
-        break;
-      }
-    }
-    return listed;
-  });
-}
-
-std::vector<std::string> DesiredState::ListHidden(size_t limit) const {
-  std::vector<std::string> listed;
-  const auto add = [&](const auto& objects) {
-    for (const auto& [key, hidden] : objects.hidden) {
-      if (listed.size() == limit) return;
-      listed.push_back(absl::StrCat(NameFor(hidden.object), ": ", hidden.why));
-    }
-  };
-  std::apply([&](const auto&... kinds) { (add(kinds), ...); }, kinds_);
-  return listed;
-}
-
-size_t DesiredState::hidden() const {
-  return std::apply([](const auto&... kinds) { return (kinds.hidden.size() + ...); }, kinds_);
 }
 
 }  // namespace podwarp

@@ -22,7 +22,17 @@ std::string NameOf(ObjectKind kind, std::string_view key) {
   return absl::StrCat(std::string(ToString(kind)), " ", std::string(key));
 }
 
-std::string_view ToString(Origin origin) { return origin == Origin::kFile ? "file" : "api"; }
+std::string_view ToString(Origin origin) {
+  switch (origin) {
+    case Origin::kFile:
+      return "file";
+    case Origin::kApi:
+      return "api";
+    case Origin::kKubernetes:
+      return "kubernetes";
+  }
+  return "";
+}
 
 std::string KeyOf(const Object& object) {
   if (const auto* pod = std::get_if<PodConfig>(&object)) return pod->full_name();

@@ -1,6 +1,6 @@
 // What a node is told to have beyond its own settings: pods, remote nodes, routes to pods that run
-// elsewhere than their address says, and services. Each comes from the configuration file or
-// through the API.
+// elsewhere than their address says, and services. Each comes from the configuration file, through
+// the API or, but for pods, from Kubernetes.
 //
 // Plain data, for any thread.
 #pragma once
@@ -30,10 +30,12 @@ inline ObjectKind KindOf(const Object& object) { return static_cast<ObjectKind>(
 // "default/web-1", "node-b", "10.244.3.7/32": unique among the objects of a kind.
 std::string KeyOf(const Object& object);
 
-// Who says that an object is to be there. The file has the last word: what it says can't be changed
-// through the API, and takes the place of what the API said before.
-enum class Origin : uint8_t { kFile, kApi };
-std::string_view ToString(Origin origin);  // "file", "api"
+// Who says that an object is to be there: of two that disagree, the first in this order. The file
+// is what the node's owner decided, and can't be changed through the API. The API is how this node
+// alone is told otherwise than Kubernetes tells all nodes, and how CNI says which pods are here: it
+// knows that before Kubernetes does.
+enum class Origin : uint8_t { kFile, kApi, kKubernetes };
+std::string_view ToString(Origin origin);  // "file", "api", "kubernetes"
 
 // What an object has where it doesn't say.
 struct ObjectDefaults {

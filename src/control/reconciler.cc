@@ -22,15 +22,9 @@ constexpr size_t kMostLogged = 20;
 
 Change Reverse(const Change& change) { return {.before = change.after, .after = change.before}; }
 
-EditResult::Outcome OutcomeOf(const DesiredState::Made& made, const Edit& edit) {
-  using Outcome = EditResult::Outcome;
-  const bool is_put = edit.object.has_value();
-  if (!made.change.has_value())
-    return made.hidden.has_value() ? Outcome::kDeleted
-           : is_put                ? Outcome::kUnchanged
-                                   : Outcome::kAbsent;
-  if (!made.change->after.has_value()) return Outcome::kDeleted;
-  return made.change->before.has_value() ? Outcome::kChanged : Outcome::kCreated;
+// Who it is of, as the log says.
+std::string_view Sayer(Origin origin) {
+  return origin == Origin::kKubernetes ? "Kubernetes" : "the API";
 }
 
 }  // namespace
@@ -42,10 +36,11 @@ Reconciler::Reconciler(const Options& options, const Config& config,
 absl::Status Reconciler::Restore(absl::Time now) {
   if (store_ == nullptr) return absl::OkStatus();
   absl::StatusOr<std::vector<StateStore::Unreadable>> unreadable =
-      store_->Load([&](const Object& object) { state_.Restore(object); });
+      store_->Load([&](const Object& object) { state_.Restore(object, Origin::kApi); });
   if (!unreadable.ok()) return unreadable.status();
   for (StateStore::Unreadable& row : *unreadable) unreadable_[std::move(row.name)] = row.why;
   for (const std::string& note : StoreNotes()) LOG(WARNING) << note;
+  while (state_.BringBack().has_value()) continue;  // of no matter yet to the node
   size_t restored = 0;
   std::vector<DesiredState::HiddenObject> refused;
   const auto restore = [&](const auto& entries) {
@@ -55,7 +50,7 @@ absl::Status Reconciler::Restore(absl::Time now) {
       if (status.ok()) {
         ++restored;
       } else {
-        refused.push_back({entry.object, std::string(status.message())});
+        refused.push_back({entry.object, Origin::kApi, std::string(status.message()), ""});
       }
     }
   };
@@ -67,7 +62,7 @@ absl::Status Reconciler::Restore(absl::Time now) {
     state_.Undo({.before = std::nullopt, .after = hidden.object}, Origin::kApi);
     state_.Hide(hidden);
   }
-  LogHidden();
+  LogHidden(Origin::kApi);
   if (restored > 0) LOG(INFO) << restored << " object(s) of the state file are there again";
   return absl::OkStatus();
 }
@@ -81,68 +76,163 @@ std::vector<std::string> Reconciler::StoreNotes() const {
   return notes;
 }
 
-void Reconciler::LogHidden() const {
-  const std::vector<std::string> hidden = state_.ListHidden(kMostLogged);
+void Reconciler::LogHidden(Origin origin) const {
+  const std::vector<std::string> hidden = state_.ListHidden(origin, kMostLogged);
   for (const std::string& line : hidden) {
-    LOG(WARNING) << "what the API said has no place: " << line;
+    LOG(WARNING) << "what " << Sayer(origin) << " said has no place: " << line;
   }
-  if (state_.hidden() > hidden.size()) {
-    LOG(WARNING) << "... and " << state_.hidden() - hidden.size() << " more";
+  if (const size_t all = state_.hidden(origin); all > hidden.size()) {
+    LOG(WARNING) << "... and " << all - hidden.size() << " more";
   }
 }
 
 std::vector<EditResult> Reconciler::Apply(std::span<const Edit> edits) {
-  std::vector<EditResult> results(edits.size());
-  std::vector<Step> steps;
   const std::lock_guard lock(mutex_);
-  for (size_t i = 0; i < edits.size();) {
-    i = MakeSome(edits, i, std::min(i + kAtOnce, edits.size()), &results, &steps);
-  }
+  return ApplyHeld(edits);
+}
+
+std::vector<EditResult> Reconciler::ApplyHeld(std::span<const Edit> edits) {
+  std::vector<EditResult> results(edits.size());
+  const std::vector<Step> steps = Make(edits, Origin::kApi, &results);
   const absl::Status written = Write(edits, steps);
   if (!written.ok()) TakeBack(steps);
-  for (Step& step : steps) {
-    EditResult& result = results[step.edit];
-    result.status = written;
-    if (!written.ok()) continue;
-    result.outcome = OutcomeOf(step.made, edits[step.edit]);
-    if (step.made.change.has_value()) {
-      result.before = std::move(step.made.change->before);
-    } else if (step.made.hidden.has_value()) {
-      result.before = std::move(step.made.hidden->object);
+  for (const Step& step : steps) {
+    if (written.ok()) {
+      unreadable_.erase(NameOf(edits[step.edit].kind, edits[step.edit].key));
+    } else {
+      results[step.edit].status = written;
+      results[step.edit].before.reset();
     }
-    unreadable_.erase(NameOf(edits[step.edit].kind, edits[step.edit].key));
+  }
+  BringBack();
+  return results;
+}
+
+std::vector<EditResult> Reconciler::ApplyKubernetes(std::span<const Edit> edits) {
+  std::vector<EditResult> results(edits.size());
+  const std::lock_guard lock(mutex_);
+  const std::vector<Step> steps = Make(edits, Origin::kKubernetes, &results);
+  BringBack();
+  size_t logged = 0;
+  for (size_t i = 0; i < steps.size() && logged < kMostLogged; ++i) {
+    const Edit& edit = edits[steps[i].edit];
+    const std::optional<DesiredState::Listed> there = state_.Find(edit.kind, edit.key);
+    if (!there.has_value() || there->why_hidden.empty()) continue;
+    LOG(WARNING) << "what Kubernetes said has no place: " << NameOf(edit.kind, edit.key) << ": "
+                 << there->why_hidden;
+    ++logged;
   }
   return results;
 }
 
-size_t Reconciler::MakeSome(std::span<const Edit> edits, size_t begin, size_t end,
+absl::Status Reconciler::MovePod(const std::string& pod,
+                                 const std::vector<Ipv4Address>& addresses) {
+  if (addresses.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("pod ", pod, ": there is no address to have"));
+  }
+  const std::lock_guard lock(mutex_);
+  const std::optional<DesiredState::Listed> there = state_.Find(ObjectKind::kPod, pod);
+  if (!there.has_value() || there->origin != Origin::kApi) return absl::OkStatus();
+  PodConfig moved = std::get<PodConfig>(there->object);
+  if (std::is_permutation(moved.addresses.begin(), moved.addresses.end(), addresses.begin(),
+                          addresses.end())) {
+    return absl::OkStatus();
+  }
+  moved.addresses = addresses;
+  const Edit edit{.kind = ObjectKind::kPod, .key = pod, .object = std::move(moved)};
+  return ApplyHeld({&edit, 1})[0].status;
+}
+
+std::vector<Reconciler::Step> Reconciler::Make(std::span<const Edit> edits, Origin origin,
+                                               std::vector<EditResult>* results) {
+  std::vector<Step> steps;
+  for (size_t i = 0; i < edits.size();) {
+    i = MakeSome(edits, origin, i, std::min(i + kAtOnce, edits.size()), results, &steps);
+  }
+  return steps;
+}
+
+size_t Reconciler::MakeSome(std::span<const Edit> edits, Origin origin, size_t begin, size_t end,
                             std::vector<EditResult>* results, std::vector<Step>* steps) {
   std::vector<Step> some;
+  std::vector<const Change*> changes;
+  std::vector<size_t> step_of;  // each change
   for (size_t i = begin; i < end; ++i) {
     EditResult& result = (*results)[i];
-    result.status = state_.Check(edits[i]);
-    if (!result.status.ok()) continue;
-    DesiredState::Made made = state_.Make(edits[i]);
-    if (made.change.has_value() || made.hidden.has_value() || IsUnreadable(edits[i])) {
-      some.push_back({.edit = i, .made = std::move(made)});
+    DesiredState::Made made;
+    if (origin == Origin::kApi) {
+      result.status = state_.Check(edits[i]);
+      if (!result.status.ok()) continue;
+      made = state_.Make(edits[i]);
     } else {
-      result.outcome = OutcomeOf(made, edits[i]);
+      result.status = MakeKubernetes(edits[i], &made);
+      if (!result.status.ok()) continue;
+    }
+    result.outcome = made.outcome;
+    if (made.is_other || IsUnreadable(edits[i])) some.push_back({i, std::move(made)});
+  }
+  for (size_t k = 0; k < some.size(); ++k) {
+    for (const Change& change : some[k].made.changes) {
+      changes.push_back(&change);
+      step_of.push_back(k);
     }
   }
-  std::vector<const Change*> changes;
-  for (const Step& step : some) {
-    changes.push_back(step.made.change.has_value() ? &*step.made.change : nullptr);
-  }
   const Progress progress = MakeOnNode(changes);
-  // What came after the refused one was checked as if it were there: it is looked at again.
-  for (size_t k = some.size(); k-- > progress.made;) UndoInState(some[k].made);
-  if (progress.made < some.size()) {
-    end = some[progress.made].edit + 1;
+  if (!progress.refusal.ok()) {
+    const size_t refused = step_of[progress.made];
+    // What came after the refused one was checked as if it were there: it is looked at again.
+    for (size_t k = some.size(); k-- > refused;) state_.Undo(some[k].made);
+    const size_t first =
+        static_cast<size_t>(std::find(step_of.begin(), step_of.end(), refused) - step_of.begin());
+    TakeBackOnNode(std::span(some[refused].made.changes).first(progress.made - first));
+    end = some[refused].edit + 1;
     (*results)[end - 1].status = progress.refusal;
-    some.resize(progress.made);
+    some.resize(refused);
   }
-  std::move(some.begin(), some.end(), std::back_inserter(*steps));
+  for (Step& step : some) {
+    (*results)[step.edit].before = step.made.before;
+    steps->push_back(std::move(step));
+  }
   return end;
+}
+
+absl::Status Reconciler::MakeKubernetes(const Edit& edit, DesiredState::Made* made) {
+  if (edit.kind == ObjectKind::kPod) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("pod ", edit.key, ": pods come from the file or through the API"));
+  }
+  Edit whole = edit;
+  if (whole.object.has_value()) {
+    const ObjectDefaults defaults = DefaultsOf(state_.settings());
+    std::visit([&](auto& object) { FillDefaults(defaults, &object); }, *whole.object);
+  }
+  *made = state_.MakeKubernetes(whole);
+  return absl::OkStatus();
+}
+
+absl::Status Reconciler::MakeWhole(const DesiredState::Made& made) {
+  std::vector<const Change*> changes;
+  for (const Change& change : made.changes) changes.push_back(&change);
+  const Progress progress = MakeOnNode(changes);
+  if (!progress.refusal.ok()) {
+    TakeBackOnNode(std::span(made.changes).first(progress.made));
+  }
+  return progress.refusal;
+}
+
+void Reconciler::BringBack() {
+  while (std::optional<DesiredState::Returned> returned = state_.BringBack()) {
+    const absl::Status status = MakeWhole(returned->made);
+    if (status.ok()) continue;
+    state_.Undo(returned->made);
+    DesiredState::HiddenObject& hidden = returned->object;
+    hidden.why = std::string(status.message());
+    hidden.waits_for.clear();
+    state_.Hide(hidden);
+    LOG(ERROR) << Sayer(hidden.origin) << ": "
+               << NameOf(KindOf(hidden.object), KeyOf(hidden.object))
+               << " can't come back: " << hidden.why;
+  }
 }
 
 bool Reconciler::IsUnreadable(const Edit& edit) const {
@@ -177,20 +267,19 @@ absl::Status Reconciler::Write(std::span<const Edit> edits, const std::vector<St
 
 void Reconciler::TakeBack(const std::vector<Step>& steps) {
   for (size_t i = steps.size(); i-- > 0;) {
-    const DesiredState::Made& made = steps[i].made;
-    UndoInState(made);
-    if (!made.change.has_value()) continue;
-    const Change reverse = Reverse(*made.change);
-    const Change* const only[] = {&reverse};
-    const absl::Status status = MakeOnNode(only).refusal;
-    LOG_IF(ERROR, !status.ok()) << Describe(*made.change)
-                                << " could not be taken back: " << status.message();
+    state_.Undo(steps[i].made);
+    TakeBackOnNode(steps[i].made.changes);
   }
 }
 
-void Reconciler::UndoInState(const DesiredState::Made& made) {
-  if (made.change.has_value()) state_.Undo(*made.change, Origin::kApi);
-  if (made.hidden.has_value()) state_.Hide(*made.hidden);
+void Reconciler::TakeBackOnNode(std::span<const Change> changes) {
+  for (size_t i = changes.size(); i-- > 0;) {
+    const Change reverse = Reverse(changes[i]);
+    const Change* const only[] = {&reverse};
+    const absl::Status status = MakeOnNode(only).refusal;
+    LOG_IF(ERROR, !status.ok()) << Describe(changes[i])
+                                << " could not be taken back: " << status.message();
+  }
 }
 
 absl::StatusOr<Reconciler::Reloaded> Reconciler::Reload() {
@@ -220,7 +309,9 @@ absl::StatusOr<Reconciler::Reloaded> Reconciler::Reload() {
     TakeRefusalOfReload(changes[i], progress.refusal, before, &reloaded);
     ++i;
   }
-  LogHidden();
+  BringBack();  // what a refusal has made room for
+  LogHidden(Origin::kApi);
+  LogHidden(Origin::kKubernetes);
   LOG(INFO) << "reload: " << reloaded.changes << " object(s) changed"
             << (reloaded.failed.empty()
                     ? ""
@@ -228,7 +319,8 @@ absl::StatusOr<Reconciler::Reloaded> Reconciler::Reload() {
   return reloaded;
 }
 
-// What was there before is there still; an object of the API that was to come is hidden.
+// What was there before is there still; an object that was to come is hidden, unless it is the
+// file's.
 void Reconciler::TakeRefusalOfReload(const Change& change, const absl::Status& refusal,
                                      const DesiredState& before, Reloaded* reloaded) {
   const std::string why(refusal.message());
@@ -238,7 +330,7 @@ void Reconciler::TakeRefusalOfReload(const Change& change, const absl::Status& r
   };
   const Origin coming = origin_in(state_, change.after);
   state_.Undo(change, origin_in(before, change.before));
-  if (coming == Origin::kApi) state_.Hide({*change.after, why});
+  if (coming != Origin::kFile) state_.Hide({*change.after, coming, why, ""});
   reloaded->failed.push_back(absl::StrCat(Describe(change), ": ", why));
   LOG(ERROR) << "reload: " << reloaded->failed.back();
 }

@@ -1,10 +1,10 @@
-// Keeps the node as it is to be: every change of the desired state goes through here, from the API
-// or by a reload of the configuration file.
+// Keeps the node as it is to be: every change of the desired state goes through here, from the API,
+// from Kubernetes, or by a reload of the configuration file.
 //
 // A change is checked, made by the node, written to the disk, and then answered, in this order: who
 // has an answer has a change that forwards frames and survives a SIGKILL. One that the node refuses
 // leaves nothing behind. One that the disk refuses is taken back: a container whose pod was to go
-// has its address again, on a new interface.
+// has its address again, on a new interface. What Kubernetes says isn't written: it says it again.
 //
 // Thread rule: any thread but the control thread, which makes the changes; they take turns.
 #pragma once
@@ -42,6 +42,16 @@ class Reconciler {
   // and StateStore::Write(); Unavailable (podwarp is stopping).
   std::vector<EditResult> Apply(std::span<const Edit> edits);
 
+  // Makes Kubernetes' edits of nodes, routes and services in their order; defaults are filled in.
+  // What can't be there for now, for what DesiredState says, is hidden, with an OK: it needs no
+  // second attempt. Errors in the results, with nothing changed: InvalidArgument (a pod), those of
+  // Node::Apply(), Unavailable (podwarp is stopping).
+  std::vector<EditResult> ApplyKubernetes(std::span<const Edit> edits);
+  // Kubernetes says that this pod has these addresses. One of the API gets them, as if by the API;
+  // one of the file has what the file says; OK if there is none. Errors: those of Apply(),
+  // InvalidArgument (no address).
+  absl::Status MovePod(const std::string& pod, const std::vector<Ipv4Address>& addresses);
+
   struct Reloaded {
     size_t changes = 0;
     std::vector<std::string> failed;  // "pod default/web-1 comes: why"; the next reload tries again
@@ -67,15 +77,24 @@ class Reconciler {
     size_t edit;
     DesiredState::Made made;
   };
-  // Makes the edits from `begin` on, up to `end` or the first that the node refuses. Returns where
-  // to go on.
-  size_t MakeSome(std::span<const Edit> edits, size_t begin, size_t end,
+  // REQUIRES: mutex_ is held, here and in what follows.
+  std::vector<EditResult> ApplyHeld(std::span<const Edit> edits);
+  // Makes edits of the API or of Kubernetes. Gives those that changed something.
+  std::vector<Step> Make(std::span<const Edit> edits, Origin origin,
+                         std::vector<EditResult>* results);
+  // Those from `begin` on, up to `end` or the first that the node refuses. Returns where to go on.
+  size_t MakeSome(std::span<const Edit> edits, Origin origin, size_t begin, size_t end,
                   std::vector<EditResult>* results, std::vector<Step>* steps);
+  absl::Status MakeKubernetes(const Edit& edit, DesiredState::Made* made);
+  // Has the node make all of it or, with an error, nothing.
+  absl::Status MakeWhole(const DesiredState::Made& made);
+  // Has the node have what there is room for again.
+  void BringBack();
   absl::Status Write(std::span<const Edit> edits, const std::vector<Step>& steps);
   // Takes steps back that the node has made.
   void TakeBack(const std::vector<Step>& steps);
-  void UndoInState(const DesiredState::Made& made);
-  void LogHidden() const;
+  void TakeBackOnNode(std::span<const Change> changes);
+  void LogHidden(Origin origin) const;
   // Has the node make the changes, up to the first that it refuses; a null is none.
   struct Progress {
     size_t made = 0;
