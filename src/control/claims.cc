@@ -118,7 +118,9 @@ std::vector<Claim> ClaimsOfSettings(const Config& config) {
   }
   claims.push_back(NameClaim(ClaimSpace::kNode, "node_name", config.node_name));
   claims.push_back(AddressClaim("gateway.address", config.gateway.address));
-  if (host.has_value()) claims.push_back(AddressClaim("host_port.address", host->address));
+  if (host.has_value() && !host->address.is_zero()) {
+    claims.push_back(AddressClaim("host_port.address", host->address));
+  }
   for (size_t i = 0; i < config.reserved_addresses.size(); ++i) {
     claims.push_back(AddressClaim(KeyOf("reserved_addresses", i), config.reserved_addresses[i]));
   }

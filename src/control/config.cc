@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "control/config_checks.h"
+#include "control/config_complete.h"
 #include "control/config_faults.h"
 #include "control/config_sections.h"
 #include "control/config_values.h"
@@ -38,6 +39,14 @@ Ipv4Address HairpinAddressOf(const Config& config) {
   if (!IsLinkLocal(config.gateway.address)) return config.gateway.address;
   if (!config.host_port.has_value() || IsLinkLocal(config.host_port->address)) return {};
   return config.host_port->address;
+}
+
+void FillFromNode(const ConfigOverrides& overrides, Config* config, ConfigFaults* faults) {
+  if (!faults->Usable("node_pod_ranges") || !faults->Usable("host_port.address")) return;
+  if (NeedsNode(*config) && !overrides.pod_cidrs.has_value()) return;
+  const absl::Status status =
+      CompleteFromNode(overrides.pod_cidrs.value_or(std::vector<Ipv4Prefix>()), config);
+  if (!status.ok()) faults->AddUnusable("node_pod_ranges", std::string(status.message()));
 }
 
 // What the file left to us. What would derive from an unusable value stays empty.
@@ -101,6 +110,7 @@ void ApplyOverrides(const ConfigOverrides& overrides, YAML::Node root, ConfigFau
   text("", "hairpin_mode", "--hairpin_mode", overrides.hairpin_mode);
   text("memory", "file_prefix", "--file_prefix", overrides.file_prefix);
   text("idle", "mode", "--idle_mode", overrides.idle_mode);
+  text("kubernetes", "kubeconfig", "--kubeconfig", overrides.kubeconfig);
   if (overrides.worker_cores.has_value()) {
     const std::vector<std::string> cores = absl::StrSplit(*overrides.worker_cores, ',');
     Override("workers", "cores", "--worker_cores", YAML::Node(cores), root, faults);
@@ -143,6 +153,7 @@ absl::StatusOr<Config> ParseConfig(const std::string& text, const std::string& n
     MappingReader file(&document, "", &faults);
     ReadConfig(&file, &config);
   }
+  FillFromNode(overrides, &config, &faults);
   FillDefaults(&config, &faults);
   CheckUnique(config, &faults);
   CheckRanges(config, &faults);

@@ -57,7 +57,7 @@ struct UplinkConfig {
 
 struct HostPortConfig {
   std::string interface = "podwarp0";
-  Ipv4Address address;  // the node's kernel among the pods
+  Ipv4Address address;  // the node's kernel among the pods; 0.0.0.0: Kubernetes has yet to say it
   bool masquerade = true;
 
   friend bool operator==(const HostPortConfig&, const HostPortConfig&) = default;
@@ -194,6 +194,14 @@ struct ApiConfig {
   friend bool operator==(const ApiConfig&, const ApiConfig&) = default;
 };
 
+// The API server that the node follows.
+struct KubernetesConfig {
+  std::string kubeconfig;       // absolute path; empty: as a pod's service account says
+  bool watch_all_pods = false;  // not only this node's
+
+  friend bool operator==(const KubernetesConfig&, const KubernetesConfig&) = default;
+};
+
 struct WorkersConfig {
   std::vector<uint16_t> cores;  // one worker each; empty = the last core of the process's affinity
 
@@ -220,8 +228,9 @@ struct Config {
   std::string node_name;
   MacAddress virtual_mac;
   GatewayConfig gateway;
-  std::vector<Ipv4Prefix> pod_ranges;       // the cluster's
-  std::vector<Ipv4Prefix> node_pod_ranges;  // this node's part of them
+  std::vector<Ipv4Prefix> pod_ranges;  // the cluster's
+  // This node's part of them. With `kubernetes`, empty: it has yet to say them.
+  std::vector<Ipv4Prefix> node_pod_ranges;
   std::vector<Ipv4Prefix> service_ranges;
   std::vector<Ipv4Address> reserved_addresses;
   HairpinMode hairpin_mode = HairpinMode::kPromiscuousArp;
@@ -236,6 +245,7 @@ struct Config {
   std::vector<ServiceConfig> services;
   ConnectionsConfig connections;
   std::optional<ApiConfig> api;
+  std::optional<KubernetesConfig> kubernetes;
   WorkersConfig workers;
   IdleConfig idle;
   LimitsConfig limits;
@@ -255,6 +265,10 @@ struct ConfigOverrides {
   std::optional<std::string> file_prefix;
   std::optional<std::string> worker_cores;  // 1,2
   std::optional<std::string> idle_mode;
+  std::optional<std::string> kubeconfig;  // has Kubernetes followed, too
+  // Not the command line's: the ranges that Kubernetes has for this node, for what the file leaves
+  // to it, as CompleteFromNode() says. Unset: that is still to come, and is no fault.
+  std::optional<std::vector<Ipv4Prefix>> pod_cidrs;
 };
 
 // Reads and checks the file. Errors: InvalidArgument whose message has a line for each fault found,

@@ -43,6 +43,13 @@ Document ApiDocument(const ApiConfig& api) {
   return document;
 }
 
+Document KubernetesDocument(const KubernetesConfig& kubernetes) {
+  Document document = Document::object();
+  if (!kubernetes.kubeconfig.empty()) document["kubeconfig"] = kubernetes.kubeconfig;
+  document["watch_all_pods"] = kubernetes.watch_all_pods;
+  return document;
+}
+
 }  // namespace
 
 Document ToJson(const Config& config) {
@@ -64,9 +71,12 @@ Document ToJson(const Config& config) {
     root["uplinks"].push_back(UplinkDocument(uplink));
   }
   if (config.host_port.has_value()) {
-    root["host_port"] = {{"interface", config.host_port->interface},
-                         {"address", config.host_port->address.ToString()},
-                         {"masquerade", config.host_port->masquerade}};
+    Document& host_port = root["host_port"];
+    host_port["interface"] = config.host_port->interface;
+    if (!config.host_port->address.is_zero()) {
+      host_port["address"] = config.host_port->address.ToString();
+    }
+    host_port["masquerade"] = config.host_port->masquerade;
   }
   root["pods"] = ObjectList(config.pods);
   root["nodes"] = ObjectList(config.nodes);
@@ -76,6 +86,9 @@ Document ToJson(const Config& config) {
                          {"tcp_idle", absl::FormatDuration(config.connections.tcp_idle)},
                          {"udp_idle", absl::FormatDuration(config.connections.udp_idle)}};
   if (config.api.has_value()) root["api"] = ApiDocument(*config.api);
+  if (config.kubernetes.has_value()) {
+    root["kubernetes"] = KubernetesDocument(*config.kubernetes);
+  }
   root["workers"] = {{"cores", config.workers.cores}};
   root["idle"] = {{"mode", ToString(config.idle.mode)},
                   {"max_sleep", absl::FormatDuration(config.idle.max_sleep)}};

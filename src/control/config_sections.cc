@@ -45,9 +45,9 @@ void ReadUplink(MappingReader* reader, UplinkConfig* uplink) {
   reader->Scalar("announce_services", ParseBool, &uplink->announce_services);
 }
 
-void ReadHostPort(MappingReader* reader, HostPortConfig* host_port) {
+void ReadHostPort(MappingReader* reader, bool kubernetes_says, HostPortConfig* host_port) {
   reader->Scalar("interface", ParseInterfaceName, &host_port->interface);
-  reader->Require("address");
+  if (!kubernetes_says) reader->Require("address");
   reader->Scalar("address", ParseHostAddress, &host_port->address);
   reader->Scalar("masquerade", ParseBool, &host_port->masquerade);
 }
@@ -57,6 +57,11 @@ void ReadApi(MappingReader* reader, ApiConfig* api) {
   reader->Scalar("socket_mode", ParseFileMode, &api->socket_mode);
   reader->Scalar("group", ParseGroupName, &api->group);
   reader->Scalar("state", ParseAbsolutePath, &api->state_file);
+}
+
+void ReadKubernetes(MappingReader* reader, KubernetesConfig* kubernetes) {
+  reader->Scalar("kubeconfig", ParseAbsolutePath, &kubernetes->kubeconfig);
+  reader->Scalar("watch_all_pods", ParseBool, &kubernetes->watch_all_pods);
 }
 
 absl::StatusOr<bool> ParseServerMode(const std::string& text) {
@@ -193,9 +198,14 @@ void ReadConfig(MappingReader* file, Config* config) {
   file->Scalar("hairpin_mode", ParseHairpinMode, &config->hairpin_mode);
   file->Scalar("hairpin_address", ParseHairpinAddress, &config->hairpin_address);
   file->MappingList("uplinks", &config->uplinks, ReadUplink);
+  if (file->Has("kubernetes")) {
+    file->Mapping("kubernetes", [&](MappingReader* kubernetes) {
+      ReadKubernetes(kubernetes, &config->kubernetes.emplace());
+    });
+  }
   if (file->Has("host_port")) {
     file->Mapping("host_port", [&](MappingReader* host_port) {
-      ReadHostPort(host_port, &config->host_port.emplace());
+      ReadHostPort(host_port, config->kubernetes.has_value(), &config->host_port.emplace());
     });
   }
   file->MappingList("pods", &config->pods, ReadPod);

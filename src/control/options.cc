@@ -19,6 +19,8 @@ DEFINE_string(hairpin_mode, "", "promiscuous-arp, hairpin-veth or none");
 DEFINE_string(file_prefix, "", "DPDK's file prefix, unique on the machine");
 DEFINE_string(worker_cores, "", "the cores that forward, one worker each: 1,2");
 DEFINE_string(idle_mode, "", "busy or adaptive");
+DEFINE_string(kubeconfig, "",
+              "the kubeconfig by which the API server of Kubernetes is reached and followed");
 
 namespace podwarp {
 namespace {
@@ -53,7 +55,9 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
                                .hairpin_mode = IfGiven("hairpin_mode", FLAGS_hairpin_mode),
                                .file_prefix = IfGiven("file_prefix", FLAGS_file_prefix),
                                .worker_cores = IfGiven("worker_cores", FLAGS_worker_cores),
-                               .idle_mode = IfGiven("idle_mode", FLAGS_idle_mode)}};
+                               .idle_mode = IfGiven("idle_mode", FLAGS_idle_mode),
+                               .kubeconfig = IfGiven("kubeconfig", FLAGS_kubeconfig),
+                               .pod_cidrs = std::nullopt}};
 }
 
 }  // namespace podwarp
