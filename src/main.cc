@@ -7,9 +7,11 @@
 #include <rte_cycles.h>
 
 #include <cstdio>
+#include <optional>
 
 #include "api/node_backend.h"
 #include "api/server.h"
+#include "control/config_watch.h"
 #include "control/connection_expiry.h"
 #include "control/control_loop.h"
 #include "control/launch.h"
@@ -50,6 +52,8 @@ absl::Status Serve(const Config& config, const Options& options, ConnectionExpir
   NodeBackend backend(options.config, reconciler, node, loop);
   const absl::StatusOr<std::unique_ptr<ApiServer>> api = ServeApi(config, &backend);
   if (!api.ok()) return api.status();
+  std::optional<ConfigWatch> watch;  // from here on the loop will run, which a reload waits for
+  if (options.watch_config) watch.emplace(options.config, [&] { reloader.Ask(); });
   LOG(INFO) << "node " << config.node_name << " forwards with " << node->workers().size()
             << " worker(s), virtual MAC " << config.virtual_mac.ToString();
   const auto tick = [&](absl::Time now) {

@@ -12,6 +12,9 @@ DEFINE_bool(check_config, false, "check the configuration, print what it amounts
 DEFINE_bool(cleanup, false,
             "remove what podwarp left in the kernel (host port, pod taps, routes, nftables table), "
             "and end");
+DEFINE_bool(watch_config, false,
+            "read the configuration anew, as at SIGHUP, whenever its text changes: a mounted "
+            "ConfigMap's does without a signal");
 // These replace what the file says.
 DEFINE_string(node_name, "", "the node's name");
 DEFINE_string(virtual_mac, "", "the node's virtual MAC, 00-11-22-33-44-55 or 00:11:22:33:44:55");
@@ -50,6 +53,7 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
   return Options{.config = FLAGS_config,
                  .check_config = FLAGS_check_config,
                  .cleanup = FLAGS_cleanup,
+                 .watch_config = FLAGS_watch_config,
                  .overrides = {.node_name = IfGiven("node_name", FLAGS_node_name),
                                .virtual_mac = IfGiven("virtual_mac", FLAGS_virtual_mac),
                                .hairpin_mode = IfGiven("hairpin_mode", FLAGS_hairpin_mode),

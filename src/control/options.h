@@ -12,6 +12,7 @@ struct Options {
   std::string config;
   bool check_config = false;
   bool cleanup = false;
+  bool watch_config = false;
   ConfigOverrides overrides;
 };
 

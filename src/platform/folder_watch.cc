@@ -13,7 +13,10 @@ constexpr uint32_t kAppears = IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR;
 
 }  // namespace
 
-FolderWatch::FolderWatch() : fd_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {}
+FolderWatch::FolderWatch() : FolderWatch(kAppears) {}
+
+FolderWatch::FolderWatch(uint32_t events)
+    : events_(events), fd_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {}
 
 FolderWatch::~FolderWatch() {
   if (fd_ >= 0) close(fd_);
@@ -21,7 +24,7 @@ FolderWatch::~FolderWatch() {
 
 void FolderWatch::Watch(const std::string& folder) {
   if (fd_ < 0 || watches_.contains(folder)) return;
-  const int watch = inotify_add_watch(fd_, folder.c_str(), kAppears);
+  const int watch = inotify_add_watch(fd_, folder.c_str(), events_);
   if (watch < 0) return;
   // Two paths may lead to one folder, which has one watch: the path asked for last is told.
   watches_[folder] = watch;

@@ -27,6 +27,7 @@ class Podwarp:
         """`wrapper` is a command that becomes the one that follows it."""
         self.binary = binary
         self._wrapper = wrapper
+        self.flags: list[str] = []  # further ones, at each start
         self.namespace = namespace
         self.config = config
         self.telemetry = Telemetry(prefix)
@@ -44,7 +45,9 @@ class Podwarp:
         self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                self.namespace.command(*self._wrapper, self.binary, f"--config={self.config}"),
+                self.namespace.command(
+                    *self._wrapper, self.binary, f"--config={self.config}", *self.flags
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
