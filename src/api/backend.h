@@ -37,7 +37,8 @@ class ApiBackend {
   // There need be no object with that key (any more).
   virtual std::vector<Listed> List(ObjectKind kind, const std::string& after, size_t limit) = 0;
   // "ports", "workers", "drops", "arp", "connections", "config", "status": read-only. The node is
-  // ready to forward unless "status" has an error or says "ready": false. Errors: NotFound,
+  // ready to forward unless "status" has an error or says "ready": false, and "why_not_ready".
+  // What its readiness is to tell though it is ready stands in "not_current". Errors: NotFound,
   // InvalidArgument (a parameter that is unknown or can't be read).
   virtual absl::StatusOr<nlohmann::ordered_json> Report(std::string_view name,
                                                         const ApiParameters& parameters) = 0;

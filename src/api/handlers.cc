@@ -87,10 +87,16 @@ ApiAnswer GetHealth(bool asks_if_ready, ApiBackend* backend) {
   const absl::StatusOr<Json> status = backend->Report("status", {});
   if (!status.ok()) return ErrorAnswer(absl::UnavailableError(status.status().message()), "");
   if (asks_if_ready && status->is_object() && !status->value("ready", true)) {
-    return ErrorAnswer(absl::UnavailableError("the node is not ready"), "");
+    const std::string why = status->value("why_not_ready", "");
+    return ErrorAnswer(
+        absl::UnavailableError(absl::StrCat("the node is not ready", why.empty() ? "" : ": ", why)),
+        "");
   }
   Json body = Json::object();
   body[asks_if_ready ? "ready" : "healthy"] = true;
+  if (asks_if_ready && status->is_object() && status->contains("not_current")) {
+    body["not_current"] = (*status)["not_current"];
+  }
   return {.status = 200, .body = std::move(body), .allow = ""};
 }
 

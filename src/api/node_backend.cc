@@ -119,6 +119,22 @@ void AddTraffic(const Node& node, Json* status) {
                  : std::round(1e4 * static_cast<double>(busy) / static_cast<double>(total)) / 100;
 }
 
+// A node that doesn't know yet what Kubernetes says isn't ready. One that knew it once is: what it
+// has goes on forwarding.
+void AddKubernetes(const KubernetesStatus& kubernetes, Json* status) {
+  Json& described = (*status)["kubernetes"] = DescribeAsJson(kubernetes);
+  described["resources"] = Json::array();
+  for (const KubernetesStatus::Resource& resource : kubernetes.resources) {
+    described["resources"].push_back(DescribeAsJson(resource));
+  }
+  if (!IsSynced(kubernetes)) {
+    (*status)["ready"] = false;
+    (*status)["why_not_ready"] = Summarize(kubernetes);
+  } else if (!kubernetes.is_current) {
+    (*status)["not_current"] = Summarize(kubernetes);
+  }
+}
+
 absl::Status Wrong(const std::string& parameter, std::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(parameter, ": ", std::string(what)));
 }
@@ -131,8 +147,12 @@ absl::Status CheckNone(const ApiParameters& parameters) {
 }  // namespace
 
 NodeBackend::NodeBackend(std::string config_file, Reconciler* reconciler, const Node* node,
-                         ControlLoop* loop)
-    : config_file_(std::move(config_file)), reconciler_(*reconciler), node_(*node), loop_(*loop) {}
+                         ControlLoop* loop, KubernetesStatusSource kubernetes)
+    : config_file_(std::move(config_file)),
+      reconciler_(*reconciler),
+      node_(*node),
+      loop_(*loop),
+      kubernetes_(std::move(kubernetes)) {}
 
 ObjectDefaults NodeBackend::Defaults() {
   return reconciler_.WithState(
@@ -187,22 +207,7 @@ absl::StatusOr<Json> NodeBackend::Report(std::string_view name, const ApiParamet
   if (name == "ports") return Ask([&] { return ReportPorts(node_); });
   if (name == "workers") return Ask([&] { return ReportWorkers(node_); });
   if (name == "drops") return Ask([&] { return ReportDrops(node_); });
-  if (name == "status") {
-    // Not by the control thread: the state may be held by who waits for it.
-    const Json state = reconciler_.WithState([&](const DesiredState& desired) {
-      Json notes = reconciler_.StoreNotes();
-      for (std::string& hidden : desired.ListHidden(Origin::kApi, kMostNotes)) {
-        notes.push_back(absl::StrCat("what the API said has no place: ", hidden));
-      }
-      return Json{{"hairpin_mode", ToString(desired.settings().hairpin_mode)},
-                  {"routes", desired.entries<RouteConfig>().size()},
-                  {"services", desired.entries<ServiceConfig>().size()},
-                  {"notes", std::move(notes)}};
-    });
-    absl::StatusOr<Json> status = Ask([&] { return ReportStatus(); });
-    if (status.ok()) status->update(state);
-    return status;
-  }
+  if (name == "status") return ReportStatus();
   if (name == "config") {
     return reconciler_.WithState([](const DesiredState& state) {
       return Without(ToJson(state.settings()), {"pods", "nodes", "routes", "services"});
@@ -211,7 +216,31 @@ absl::StatusOr<Json> NodeBackend::Report(std::string_view name, const ApiParamet
   return absl::NotFoundError(absl::StrCat("there is no report ", std::string(name)));
 }
 
-Json NodeBackend::ReportStatus() {
+absl::StatusOr<Json> NodeBackend::ReportStatus() {
+  // Not by the control thread: the state may be held by who waits for it, and so may what is known
+  // of Kubernetes.
+  const Json state = reconciler_.WithState([&](const DesiredState& desired) {
+    Json notes = reconciler_.StoreNotes();
+    const auto add_hidden = [&](Origin origin, const char* said) {
+      for (const std::string& hidden : desired.ListHidden(origin, kMostNotes)) {
+        notes.push_back(absl::StrCat("what ", said, " said has no place: ", hidden));
+      }
+    };
+    add_hidden(Origin::kApi, "the API");
+    add_hidden(Origin::kKubernetes, "Kubernetes");
+    return Json{{"hairpin_mode", ToString(desired.settings().hairpin_mode)},
+                {"routes", desired.entries<RouteConfig>().size()},
+                {"services", desired.entries<ServiceConfig>().size()},
+                {"notes", std::move(notes)}};
+  });
+  absl::StatusOr<Json> status = Ask([&] { return ReportNode(); });
+  if (!status.ok()) return status;
+  status->update(state);
+  if (kubernetes_ != nullptr) AddKubernetes(kubernetes_(), &*status);
+  return status;
+}
+
+Json NodeBackend::ReportNode() {
   const Config& config = node_.config();
   Json status = {{"ready", true},
                  {"node", config.node_name},

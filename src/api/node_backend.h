@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "api/backend.h"
 #include "control/control_loop.h"
+#include "control/kubernetes_status.h"
 #include "control/node.h"
 #include "control/reconciler.h"
 
@@ -14,8 +15,10 @@ namespace podwarp {
 
 class NodeBackend final : public ApiBackend {
  public:
-  // `config_file` is what reports call it. All pointers outlive the backend.
-  NodeBackend(std::string config_file, Reconciler* reconciler, const Node* node, ControlLoop* loop);
+  // `config_file` is what reports call it. All pointers outlive the backend, as does what
+  // `kubernetes` asks.
+  NodeBackend(std::string config_file, Reconciler* reconciler, const Node* node, ControlLoop* loop,
+              KubernetesStatusSource kubernetes = nullptr);
 
   std::vector<EditResult> Apply(std::span<const Edit> edits) override {
     return reconciler_.Apply(edits);
@@ -36,12 +39,14 @@ class NodeBackend final : public ApiBackend {
   absl::StatusOr<Json> Ask(const std::function<Json()>& question);
   absl::StatusOr<Json> ReportArp(const ApiParameters& parameters);
   absl::StatusOr<Json> ReportConnections(const ApiParameters& parameters);
-  Json ReportStatus();
+  absl::StatusOr<Json> ReportStatus();
+  Json ReportNode();  // the control thread
 
   const std::string config_file_;
   Reconciler& reconciler_;
   const Node& node_;
   ControlLoop& loop_;
+  const KubernetesStatusSource kubernetes_;
   const absl::Time start_ = ControlLoop::Now();
 };
 

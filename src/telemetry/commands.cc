@@ -109,12 +109,22 @@ AnswerDict Version(const Node& node, std::string_view) {
       .Add("virtual_mac", node.config().virtual_mac.ToString());
 }
 
+AnswerDict Kubernetes(const KubernetesStatus& status) {
+  AnswerDict answer = Describe<AnswerDict>(status);
+  AnswerDict resources;
+  for (const KubernetesStatus::Resource& resource : status.resources) {
+    resources.Add(resource.name, Describe<AnswerDict>(resource));
+  }
+  return answer.Add("resources", std::move(resources));
+}
+
 // --- The way from DPDK's threads to them. ---
 
 // Each client has a thread in DPDK, which holds the mutex shared while it waits for its answer.
 std::shared_mutex mutex;
 const Node* answered_node = nullptr;
 ControlLoop* answered_loop = nullptr;
+KubernetesStatusSource answered_kubernetes;
 
 template <AnswerDict (*command)(const Node&, std::string_view)>
 int Answer(const char*, const char* params, rte_tel_data* data) {
@@ -126,6 +136,19 @@ int Answer(const char*, const char* params, rte_tel_data* data) {
       answer = command(*answered_node, argument);
     });
     if (!is_answered) answer = AnswerError("podwarp is stopping");
+  }
+  WriteAnswer(answer, data);
+  return 0;
+}
+
+// Not by the control thread: who knows may wait for it.
+int AnswerKubernetes(const char*, const char*, rte_tel_data* data) {
+  AnswerDict answer;
+  {
+    const std::shared_lock lock(mutex);
+    answer = answered_loop == nullptr         ? AnswerError("podwarp is stopping")
+             : answered_kubernetes == nullptr ? AnswerError("Kubernetes isn't followed")
+                                              : Kubernetes(answered_kubernetes());
   }
   WriteAnswer(answer, data);
   return 0;
@@ -145,6 +168,8 @@ constexpr Command kCommands[] = {
      "Connections to services: how many there are, and what became of others. No parameters"},
     {"/podwarp/drops", Answer<Drops>,
      "Frames dropped, by reason. Parameters: a reason, for its meaning and the last port"},
+    {"/podwarp/kubernetes", AnswerKubernetes,
+     "Kubernetes: whether its API server is followed, and each kind of its objects. No parameters"},
     {"/podwarp/nodes", Answer<Nodes>,
      "Remote nodes: MAC, addresses, uplink. Parameters: START (first entry)"},
     {"/podwarp/pods", Answer<Pods>,
@@ -177,11 +202,13 @@ absl::Status RegisterOnce() {
 
 }  // namespace
 
-absl::Status StartTelemetry(const Node* node, ControlLoop* loop) {
+absl::Status StartTelemetry(const Node* node, ControlLoop* loop,
+                            KubernetesStatusSource kubernetes) {
   {
     const std::unique_lock lock(mutex);
     answered_node = node;
     answered_loop = loop;
+    answered_kubernetes = std::move(kubernetes);
   }
   return RegisterOnce();
 }
@@ -190,6 +217,7 @@ void StopTelemetry() {
   const std::unique_lock lock(mutex);
   answered_node = nullptr;
   answered_loop = nullptr;
+  answered_kubernetes = nullptr;
 }
 
 }  // namespace podwarp

@@ -11,12 +11,15 @@
 
 #include "absl/status/status.h"
 #include "control/control_loop.h"
+#include "control/kubernetes_status.h"
 #include "control/node.h"
 
 namespace podwarp {
 
 // Answers from now on. Both outlive StopTelemetry(). Errors: Internal (DPDK refuses a command).
-absl::Status StartTelemetry(const Node* node, ControlLoop* loop);
+// `kubernetes` is asked by DPDK's threads; what it asks outlives StopTelemetry(), too.
+absl::Status StartTelemetry(const Node* node, ControlLoop* loop,
+                            KubernetesStatusSource kubernetes = nullptr);
 // Commands answer "podwarp is stopping" from now on. REQUIRES: the loop doesn't run (any more),
 // else a client that waits for it would hold this up for ever.
 void StopTelemetry();

@@ -1,5 +1,6 @@
 #include "telemetry/describe.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -33,6 +34,10 @@ void AddUnlessCluster(Answer& answer, std::string_view key, TrafficPolicy policy
 template <typename Answer, typename T>
 void AddKnown(Answer& answer, std::string_view key, const std::optional<T>& value) {
   if (value.has_value()) answer.Add(key, value->ToString());
+}
+
+uint64_t Seconds(absl::Duration span) {
+  return static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Seconds(span), 0));
 }
 
 template <typename Answer>
@@ -184,6 +189,37 @@ Answer Describe(const DropReport& drop) {
       .Add("last_ports", drop.last_ports);
 }
 
+template <typename Answer>
+Answer Describe(const KubernetesStatus& kubernetes) {
+  Answer answer;
+  answer.Add("server", kubernetes.server)
+      .Add("summary", Summarize(kubernetes))
+      .Add("is_synced", IsSynced(kubernetes))
+      .Add("is_current", kubernetes.is_current);
+  if (!kubernetes.is_current) {
+    answer.Add("not_current_seconds", Seconds(kubernetes.not_current_for));
+  }
+  return answer.Add("notes", kubernetes.notes);
+}
+
+template <typename Answer>
+Answer Describe(const KubernetesStatus::Resource& resource) {
+  Answer answer;
+  answer.Add("name", resource.name)
+      .Add("synced", resource.synced)
+      .Add("connected", resource.connected)
+      .Add("objects", resource.objects);
+  if (resource.since_contact != absl::InfiniteDuration()) {
+    answer.Add("seconds_since_contact", Seconds(resource.since_contact));
+  }
+  if (!resource.last_error.empty()) answer.Add("last_error", resource.last_error);
+  return answer;
+}
+
+template AnswerDict Describe<AnswerDict>(const KubernetesStatus&);
+template AnswerDict Describe<AnswerDict>(const KubernetesStatus::Resource&);
+template JsonAnswer Describe<JsonAnswer>(const KubernetesStatus&);
+template JsonAnswer Describe<JsonAnswer>(const KubernetesStatus::Resource&);
 template AnswerDict Describe<AnswerDict>(const PortReport&);
 template AnswerDict Describe<AnswerDict>(const PodReport&);
 template AnswerDict Describe<AnswerDict>(const RemoteNodeReport&);

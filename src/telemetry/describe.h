@@ -1,6 +1,7 @@
 // Reports in words: the same ones for telemetry, as AnswerDict, and for the API, as JsonAnswer.
 #pragma once
 
+#include "control/kubernetes_status.h"
 #include "telemetry/answer.h"
 #include "telemetry/json_answer.h"
 #include "telemetry/report.h"
@@ -23,5 +24,9 @@ template <typename Answer>
 Answer Describe(const WorkerReport& worker);
 template <typename Answer>
 Answer Describe(const DropReport& drop);
+template <typename Answer>
+Answer Describe(const KubernetesStatus& kubernetes);  // without its resources
+template <typename Answer>
+Answer Describe(const KubernetesStatus::Resource& resource);
 
 }  // namespace podwarp

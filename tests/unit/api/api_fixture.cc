@@ -74,7 +74,14 @@ absl::StatusOr<Json> FakeBackend::Report(std::string_view name, const ApiParamet
   const std::lock_guard lock(mutex_);
   const auto error = errors_.find(std::string(name));
   if (error != errors_.end()) return error->second;
-  if (name == "status") return Json{{"ready", !errors_.contains("ready")}, {"path", "/\xff"}};
+  if (name == "status") {
+    Json status = {{"ready", !errors_.contains("ready")}, {"path", "/\xff"}};
+    for (const char* note : {"why_not_ready", "not_current"}) {
+      const auto said = errors_.find(note);
+      if (said != errors_.end()) status[note] = std::string(said->second.message());
+    }
+    return status;
+  }
   return Json{{"report", name}, {"parameters", parameters.size()}};
 }
 

@@ -126,8 +126,13 @@ TEST_F(ApiServerTest, ReportsAndHealth) {
   EXPECT_EQ(Expect(200, "GET", "/readyz").dump(), R"({"ready":true})");
   // Bytes that aren't UTF-8 don't break an answer.
   EXPECT_EQ(Expect(200, "GET", "/v1/status")["path"], "/\uFFFD");
+  backend_.SetError("not_current", absl::UnavailableError("the server is away"));
+  EXPECT_EQ(Expect(200, "GET", "/readyz").dump(),
+            R"({"ready":true,"not_current":"the server is away"})");
   backend_.SetError("ready", absl::UnavailableError("no"));
   EXPECT_EQ(MessageOf(Expect(503, "GET", "/readyz")), "the node is not ready");
+  backend_.SetError("why_not_ready", absl::UnavailableError("it waits for lists"));
+  EXPECT_EQ(MessageOf(Expect(503, "GET", "/readyz")), "the node is not ready: it waits for lists");
   Expect(200, "GET", "/healthz");
   backend_.SetError("status", absl::UnavailableError("the control thread has stopped"));
   EXPECT_EQ(MessageOf(Expect(503, "GET", "/healthz")), "the control thread has stopped");

@@ -8,6 +8,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsSupersetOf;
 using testing::SizeIs;
 using testing::StartsWith;
 
@@ -387,6 +388,31 @@ TEST_F(Lists, Status) {
   EXPECT_EQ(
       JsonOf({"version"}),
       (Json{{"podwarpctl", PODWARP_VERSION}, {"podwarp", "9.8.7"}, {"dpdk", "DPDK 22.11.11"}}));
+}
+
+TEST_F(Lists, StatusSaysHowItStandsWithKubernetes) {
+  const Json services = {{"name", "services"},
+                         {"synced", false},
+                         {"connected", false},
+                         {"objects", 0},
+                         {"last_error", "connection refused"}};
+  const Json pods = {{"name", "pods"},
+                     {"synced", true},
+                     {"connected", false},
+                     {"objects", 1200},
+                     {"seconds_since_contact", 75}};
+  api_.On("GET /v1/status", {{"node", "node-a"},
+                             {"ready", false},
+                             {"kubernetes",
+                              {{"summary", "waits for the first lists"},
+                               {"resources", {pods, services}},
+                               {"notes", {"nodes a and b have one virtual MAC"}}}}});
+  EXPECT_THAT(
+      LinesOf({"status"}),
+      IsSupersetOf({"node           node-a, not ready", "kubernetes     waits for the first lists",
+                    "               pods: 1,200, last heard of 1 min 15 s ago",
+                    "               services: not known yet: connection refused",
+                    "               nodes a and b have one virtual MAC"}));
 }
 
 TEST_F(Lists, EndWhenNobodyReadsOn) {

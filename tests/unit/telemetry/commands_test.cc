@@ -98,7 +98,7 @@ class Commands : public testing::Test {
 
   void Start(const std::string& yaml, const std::map<std::string, absl::Status>& failures = {}) {
     node_.emplace(yaml, pool, failures);
-    const absl::Status status = StartTelemetry(&**node_, &loop_);
+    const absl::Status status = StartTelemetry(&**node_, &loop_, kubernetes_);
     ASSERT_TRUE(status.ok()) << status.ToString();
     control_ = std::thread([this] { loop_.Run([](absl::Time) {}, [] {}); });
   }
@@ -129,6 +129,7 @@ class Commands : public testing::Test {
   }
 
   ControlLoop loop_;
+  KubernetesStatusSource kubernetes_;
   std::optional<TestNode> node_;
   std::thread control_;
   static inline Client* client_ = nullptr;
@@ -146,8 +147,8 @@ std::string ManyPods(int pods) {
 TEST_F(Commands, AreListedWithHelp) {
   Start(NodeYaml(kTwoPods));
   const json list = client_->Ask("/");
-  for (const char* name : {"arp", "connections", "drops", "nodes", "pods", "ports", "services",
-                           "version", "workers"}) {
+  for (const char* name : {"arp", "connections", "drops", "kubernetes", "nodes", "pods", "ports",
+                           "services", "version", "workers"}) {
     const std::string command = absl::StrCat("/podwarp/", name);
     EXPECT_EQ(std::count(list.begin(), list.end(), command), 1) << command;
     EXPECT_THAT(client_->Ask("/help," + command).at(command).get<std::string>(),
@@ -225,6 +226,52 @@ TEST_F(Commands, TellOfNodesWorkersAndDrops) {
             json::parse(R"({"name": "ttl_expired", "help": "time to live used up", "frames": 0,
                             "last_ports": []})"));
   EXPECT_EQ(client_->Ask("/podwarp/version").at("node"), "node-a");
+}
+
+TEST_F(Commands, SayHowItStandsWithKubernetes) {
+  kubernetes_ = [] {
+    KubernetesStatus status;
+    status.server = "https://10.96.0.1:443";
+    status.not_current_for = absl::Seconds(61);
+    status.notes = {"two nodes have one MAC"};
+    status.resources.resize(2);
+    status.resources[0].name = "nodes";
+    status.resources[0].synced = status.resources[0].connected = true;
+    status.resources[0].objects = 3;
+    status.resources[0].since_contact = absl::Milliseconds(2500);
+    status.resources[1].name = "pods";
+    status.resources[1].last_error = "connection refused";
+    return status;
+  };
+  Start(NodeYaml(kTwoPods));
+  EXPECT_EQ(client_->Ask("/podwarp/kubernetes"),
+            (json{{"server", "https://10.96.0.1:443"},
+                  {"summary",
+                   "waits for the first lists of https://10.96.0.1:443: pods (connection refused)"},
+                  {"is_synced", 0},
+                  {"is_current", 0},
+                  {"not_current_seconds", 61},
+                  {"notes", {"two nodes have one MAC"}},
+                  {"resources",
+                   {{"nodes",
+                     {{"name", "nodes"},
+                      {"synced", 1},
+                      {"connected", 1},
+                      {"objects", 3},
+                      {"seconds_since_contact", 2}}},
+                    {"pods",
+                     {{"name", "pods"},
+                      {"synced", 0},
+                      {"connected", 0},
+                      {"objects", 0},
+                      {"last_error", "connection refused"}}}}}}));
+  Stop();
+  EXPECT_EQ(client_->Error("/podwarp/kubernetes"), "podwarp is stopping");
+}
+
+TEST_F(Commands, SayThatKubernetesIsNotFollowed) {
+  Start(NodeYaml(kTwoPods));
+  EXPECT_EQ(client_->Error("/podwarp/kubernetes"), "Kubernetes isn't followed");
 }
 
 TEST_F(Commands, TellOfServices) {

@@ -16,6 +16,20 @@ std::string PartOf(const Json& counts, std::string_view part) {
                       std::string(part));
 }
 
+// "services: 12, last heard of 3s ago: connection refused"
+std::string ResourceLine(const Json& resource) {
+  std::string line =
+      absl::StrCat(Text(resource, "name"), ": ",
+                   Flag(resource, "synced") ? Amount(resource, "objects") : "not known yet");
+  if (Flag(resource, "connected")) return line;
+  if (!Text(resource, "seconds_since_contact").empty()) {
+    absl::StrAppend(&line, ", last heard of ", Span(Number(resource, "seconds_since_contact")),
+                    " ago");
+  }
+  const std::string error = Text(resource, "last_error");
+  return error.empty() ? line : absl::StrCat(line, ": ", error);
+}
+
 void PrintStatus(const Json& status, std::ostream* out) {
   const auto line = [&](absl::string_view name, const std::string& value) {
     *out << absl::StrFormat("%-15s", name) << (value.empty() ? "-" : Printable(value)) << '\n';
@@ -38,6 +52,11 @@ void PrintStatus(const Json& status, std::ostream* out) {
   line("frames", absl::StrCat(Count(Number(status, "received_frames")), " received, ",
                               Count(Number(status, "transmitted_frames")), " sent, ",
                               Count(Number(status, "dropped_frames")), " dropped"));
+  if (const Json& kubernetes = Field(status, "kubernetes"); kubernetes.is_object()) {
+    line("kubernetes", Text(kubernetes, "summary"));
+    for (const Json& resource : Field(kubernetes, "resources")) line("", ResourceLine(resource));
+    for (const Json& note : Field(kubernetes, "notes")) line("", Text(note));
+  }
   line("file prefix", Text(status, "file_prefix"));
   line("configuration", Text(status, "config_file"));
   line("state", Text(status, "state_file"));
