@@ -24,23 +24,29 @@ OwnAnnotations AnnotationsOf(const Config& config) {
   return own;
 }
 
+bool AreCurrent(const std::vector<KubernetesStatus::Resource>& resources) {
+  return std::all_of(resources.begin(), resources.end(),
+                     [](const auto& resource) { return resource.synced && resource.connected; });
+}
+
 }  // namespace
 
-Follower::Follower(const ApiClient* client, Config config, FollowerSettings settings,
+Follower::Follower(const ApiClient* client, const Config& config, FollowerSettings settings,
                    FollowerActions actions)
     : client_(client),
-      config_(std::move(config)),
+      node_name_(config.node_name),
+      virtual_mac_(config.virtual_mac),
       settings_(std::move(settings)),
       actions_(std::move(actions)),
-      state_(config_, settings_.watch_all_pods),
-      record_(client, config_.node_name, AnnotationsOf(config_)),
+      state_(config, settings_.watch_all_pods),
+      record_(client, config.node_name, AnnotationsOf(config)),
       last_current_(absl::Now()) {
   using Counts = ClusterState::Counts;
   Watch("/api/v1/nodes", &Counts::nodes, state_.nodes());
   Watch("/api/v1/services", &Counts::services, state_.services());
   Watch("/apis/discovery.k8s.io/v1/endpointslices", &Counts::slices, state_.slices());
   Watch("/api/v1/pods", &Counts::pods, state_.pods(),
-        settings_.watch_all_pods ? "" : absl::StrCat("spec.nodeName=", config_.node_name));
+        settings_.watch_all_pods ? "" : absl::StrCat("spec.nodeName=", node_name_));
   edits_thread_ = std::thread([this] { RunEdits(); });
   record_thread_ = std::thread([this] { RunRecord(); });
 }
@@ -67,7 +73,7 @@ void Follower::RunEdits() {
   while (cancellation_.Sleep(kRound)) {
     MovePods();
     ApplyEdits();
-    NoteRefused();
+    NoteForReports();
   }
 }
 
@@ -101,15 +107,17 @@ void Follower::MovePods() {
   }
 }
 
-void Follower::NoteRefused() {
+void Follower::NoteForReports() {
   std::vector<std::string> sentences = refused_edits_.Sentences(kMostSentences);
   for (const auto& [pod, move] : refused_moves_) {
     if (sentences.size() > 2 * kMostSentences) break;
     sentences.push_back(
         absl::StrCat("pod ", pod, " does not have the addresses of Kubernetes: ", move.reason));
   }
+  const bool is_current = AreCurrent(Resources());
   const std::lock_guard lock(mutex_);
   refused_ = std::move(sentences);
+  if (is_current) last_current_ = absl::Now();
 }
 
 void Follower::RunRecord() {
@@ -118,19 +126,16 @@ void Follower::RunRecord() {
     if (!own.has_value()) continue;
     std::vector<std::string> same_mac;
     for (DuplicateMac& duplicate : state_.DuplicateMacs()) {
-      if (duplicate.mac == config_.virtual_mac) same_mac = std::move(duplicate.nodes);
+      if (duplicate.mac == virtual_mac_) same_mac = std::move(duplicate.nodes);
     }
     record_.Keep(*own, same_mac, absl::Now(), &cancellation_);
   }
 }
 
-KubernetesStatus Follower::Status() const {
+std::vector<KubernetesStatus::Resource> Follower::Resources() const {
   const absl::Time now = absl::Now();
-  KubernetesStatus status;
-  status.server = client_->access().server;
-  status.is_current = true;
   const ClusterState::Counts counts = state_.Objects();
-  bool has_nodes = false;
+  std::vector<KubernetesStatus::Resource> resources;
   for (const Watched& watched : watched_) {
     const ReflectorStatus seen = watched.reflector->Status();
     KubernetesStatus::Resource resource;
@@ -140,23 +145,28 @@ KubernetesStatus Follower::Status() const {
     resource.last_error = seen.last_error;
     resource.since_contact = now - seen.last_contact;
     resource.objects = counts.*watched.count;
-    status.is_current = status.is_current && seen.synced && seen.connected;
-    has_nodes = has_nodes || (watched.name == "nodes" && seen.synced);
-    status.resources.push_back(std::move(resource));
+    resources.push_back(std::move(resource));
   }
+  return resources;
+}
+
+KubernetesStatus Follower::Status() const {
+  KubernetesStatus status;
+  status.server = client_->access().server;
+  status.resources = Resources();
+  status.is_current = AreCurrent(status.resources);
   const auto add = [&status](std::vector<std::string> sentences) {
     std::move(sentences.begin(), sentences.end(), std::back_inserter(status.notes));
   };
-  if (has_nodes && !state_.OwnNode().has_value()) {
-    add({absl::StrCat("node ", config_.node_name, ": Kubernetes has no node of this name; ",
+  if (status.resources.front().synced && !state_.OwnNode().has_value()) {
+    add({absl::StrCat("node ", node_name_, ": Kubernetes has no node of this name; ",
                       "node_name has to be as `kubectl get nodes` shows it")});
   }
   add(record_.Sentences());
   add(state_.Problems(kMostSentences));
   const std::lock_guard lock(mutex_);
   add(refused_);
-  if (status.is_current) last_current_ = now;
-  if (!status.is_current) status.not_current_for = now - last_current_;
+  if (!status.is_current) status.not_current_for = absl::Now() - last_current_;
   return status;
 }
 

@@ -48,8 +48,8 @@ class Follower {
   // How long changes are gathered, so that a rollout's come together.
   static constexpr absl::Duration kRound = absl::Milliseconds(50);
 
-  // Begins at once. `config` is the node's own, complete; `client` outlives this.
-  Follower(const ApiClient* client, Config config, FollowerSettings settings,
+  // Begins at once. `config` is the node's own, complete. `client` outlives this.
+  Follower(const ApiClient* client, const Config& config, FollowerSettings settings,
            FollowerActions actions);
   // Stops.
   ~Follower();
@@ -79,11 +79,12 @@ class Follower {
   void RunRecord();
   void ApplyEdits();
   void MovePods();
-  // What is wrong with what this gave to the node.
-  void NoteRefused();
+  void NoteForReports();
+  std::vector<KubernetesStatus::Resource> Resources() const;
 
   const ApiClient* const client_;
-  const Config config_;
+  const std::string node_name_;
+  const MacAddress virtual_mac_;
   const FollowerSettings settings_;
   const FollowerActions actions_;
   ClusterState state_;
@@ -101,8 +102,7 @@ class Follower {
 
   mutable std::mutex mutex_;
   std::vector<std::string> refused_;  // sentences
-  // When all was last known as the server had it.
-  mutable absl::Time last_current_;
+  absl::Time last_current_;           // or the beginning
 
   std::vector<Watched> watched_;
   std::thread edits_thread_;
