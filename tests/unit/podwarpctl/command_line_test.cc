@@ -46,7 +46,7 @@ TEST(CommandLine, NearMissesAreSuggested) {
             "drops: '--al' is no option here (did you mean '--all'?); see `podwarpctl drops "
             "--help`");
   EXPECT_THAT(FaultOf({"pods", "--sockt=/x"}), HasSubstr("(did you mean '--socket'?)"));
-  EXPECT_THAT(FaultOf({"frobnicate"}), HasSubstr("(known: status, version, "));
+  EXPECT_THAT(FaultOf({"frobnicate"}), HasSubstr("(known: status, ready, "));
 }
 
 TEST(CommandLine, WhatIsMissingIsSaid) {
@@ -86,7 +86,7 @@ TEST(CommandLine, EachCommandHasHelpWithExamples) {
            {"top"},          {"pod", "add"},     {"pod", "del"},
            {"node", "add"},  {"node", "del"},    {"route", "add"},
            {"route", "del"}, {"service", "add"}, {"service", "del"},
-           {"apply"},        {"doctor"}}) {
+           {"apply"},        {"doctor"},         {"ready"}}) {
     std::vector<std::string> arguments = command;
     arguments.push_back("--help");
     const absl::StatusOr<CommandLine> line = ParseCommandLine(arguments);

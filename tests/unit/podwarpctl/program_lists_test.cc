@@ -332,6 +332,19 @@ TEST_F(Lists, Top) {
   EXPECT_EQ(rates["workers"][0]["busy_percent"], 25);
 }
 
+TEST_F(Lists, Ready) {
+  const Json yes = {{"ready", true}};
+  api_.On("GET /readyz", yes);
+  EXPECT_EQ(OutputOf({"ready"}), "ready\n");
+  EXPECT_EQ(JsonOf({"ready"}), yes);
+  api_.OnText("GET /readyz", 503,
+              R"({"error":{"code":"unavailable","message":"the node is not ready"}})");
+  const Ended no = Run({"ready"});
+  EXPECT_EQ(no.status, 1);
+  EXPECT_EQ(no.out, "");
+  EXPECT_EQ(no.err, "podwarpctl: the node is not ready\n");
+}
+
 TEST_F(Lists, TopNeedsATerminal) {
   api_.On("GET /v1/status", Json::object());
   for (const std::string report : {"ports", "workers", "drops"}) {

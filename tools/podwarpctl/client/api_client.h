@@ -25,7 +25,7 @@ class ApiClient {
   ApiClient(const ApiClient&) = delete;
   ApiClient& operator=(const ApiClient&) = delete;
 
-  // Paths begin with /v1/, and names in them are encoded by InPath().
+  // Paths are those of configs/openapi.yaml, and names in them are encoded by InPath().
   absl::StatusOr<Json> Get(const std::string& path);
   absl::StatusOr<Json> Put(const std::string& path, const Json& body);
   absl::StatusOr<Json> Delete(const std::string& path);

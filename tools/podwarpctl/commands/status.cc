@@ -1,4 +1,4 @@
-// status, version, reload
+// status, ready, version, reload
 #include <CLI/CLI.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -74,6 +74,18 @@ absl::Status ShowStatus(Context* context) {
   return absl::OkStatus();
 }
 
+// For probes, which look at the exit status.
+absl::Status ShowReadiness(Context* context) {
+  const absl::StatusOr<Json> ready = context->client->Get("/readyz");
+  if (!ready.ok()) return ready.status();
+  if (context->json) {
+    PrintJson(*ready, context);
+  } else {
+    *context->out << "ready\n";
+  }
+  return absl::OkStatus();
+}
+
 // The program's own version is told in any case.
 absl::Status ShowVersion(Context* context) {
   const absl::StatusOr<Json> status = context->client->Get("/v1/status");
@@ -118,6 +130,13 @@ void AddStatusCommands(CLI::App* app, Action* chosen) {
       "  podwarpctl status\n"
       "  podwarpctl status -o json | jq .ready");
   status->callback([=] { *chosen = ShowStatus; });
+
+  CLI::App* const ready = app->add_subcommand("ready", "Whether the node forwards, for probes");
+  ready->footer(
+      "Exit status 1 if it doesn't yet, with the reason.\n\n"
+      "Examples:\n"
+      "  podwarpctl ready && echo forwards");
+  ready->callback([=] { *chosen = ShowReadiness; });
 
   CLI::App* const version = app->add_subcommand("version", "Versions of podwarpctl and podwarp");
   version->footer(
