@@ -96,7 +96,11 @@ absl::Status WriteNetworkSysctl(const std::string& name, const std::string& valu
       if (absl::StripSuffix(text, "\n") == absl::string_view(value)) return absl::OkStatus();
     }
   }
-  const int writer = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  int writer = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (writer < 0 && errno == EROFS) {
+    writer = open(absl::StrCat("/host", path).c_str(), O_WRONLY | O_CLOEXEC);
+    if (writer < 0) errno = EROFS;
+  }
   const bool written = writer >= 0 && write(writer, value.data(), value.size()) >= 0;
   const int error = errno;
   if (writer >= 0) close(writer);

@@ -48,7 +48,8 @@ absl::StatusOr<NetworkNamespaceId> NetworkNamespaceIdOf(const std::string& path)
 std::string InNamespace(const std::string& path);
 
 // Sets /proc/sys/net/`name`, as the calling thread's namespace sees it; does nothing if the value
-// already stands there, so that a read-only /proc/sys with right values will do.
+// already stands there, so that a read-only /proc/sys with right values will do. In a container
+// /proc/sys is read-only: the machine's own may be mounted at /host/proc/sys/net.
 // Errors: NotFound if there is no such setting, else Internal with name and value.
 absl::Status WriteNetworkSysctl(const std::string& name, const std::string& value);
 
