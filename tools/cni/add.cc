@@ -71,7 +71,7 @@ class Addition {
     const Json running = pods_.api().Get("/v1/config");
 
     undo_.Push([this] { ipam_.Run("DEL"); });  // of an ADD that failed too, SPEC.md section 4
-    const Addresses given = ipam_.Add();
+    const Addresses given = ipam_.Add(running);
     if (config_.is_vhost_user) {
       undo_.Push([this] { folder_.Remove(); });
       folder_.Make();

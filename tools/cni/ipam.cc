@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 
+#include "node_ranges.h"
 #include "program.h"
 
 namespace podwarp::cni {
@@ -65,15 +66,23 @@ std::string Ipam::Find() const {
 }
 
 std::string Ipam::Run(const std::string& command) const {
+  const Json& config = request_.config;
+  return Run(command, LacksRanges(config.at("ipam")) ? WithAnyRange(config) : request_.config_text);
+}
+
+std::string Ipam::Run(const std::string& command, const std::string& input) const {
   Environment environment = environment_;
   environment["CNI_COMMAND"] = command;
-  const ProgramEnd end = RunProgram(Find(), environment, request_.config_text, kPatience);
+  const ProgramEnd end = RunProgram(Find(), environment, input, kPatience);
   if (end.status != 0) throw ErrorOf(name_, end);
   return end.output;
 }
 
-Addresses Ipam::Add() const {
-  const std::string output = Run("ADD");
+Addresses Ipam::Add(const Json& running) const {
+  const Json& config = request_.config;
+  const std::string output =
+      Run("ADD",
+          LacksRanges(config.at("ipam")) ? WithNodeRanges(config, running) : request_.config_text);
   return ParseAddresses(name_, Json::parse(output, nullptr, /*allow_exceptions=*/false));
 }
 

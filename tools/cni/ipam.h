@@ -23,13 +23,15 @@ class Ipam {
   Ipam(const Request& request, const NetworkConfig& config, const Environment& environment)
       : request_(request), name_(config.ipam), environment_(environment) {}
 
-  // Runs the plugin with the call's own environment and input, but for the command. Throws
-  // CniError: 7 if CNI_PATH hasn't got it; the plugin's own error; 100 if it has none to show; as
-  // RunProgram().
+  // Runs the plugin with the call's own environment and input, but for the command and, if it has
+  // none, host-local's ranges. Throws CniError: 7 if CNI_PATH hasn't got it; the plugin's own
+  // error; 100 if it has none to show; as RunProgram().
   std::string Run(const std::string& command) const;
-  Addresses Add() const;
+  // `running` is podwarp's own configuration, for ranges that the call's hasn't got.
+  Addresses Add(const Json& running) const;
 
  private:
+  std::string Run(const std::string& command, const std::string& input) const;
   std::string Find() const;
 
   const Request& request_;
