@@ -1,7 +1,7 @@
 // podwarp: forwards the frames of a Kubernetes node's pods. One process per node.
 //
-// flags -> configuration -> EAL -> tables, workers -> node (ports, pods, peers) -> what the API
-// said before -> telemetry, API -> control loop -> stop.
+// flags -> configuration, and what Kubernetes adds to it -> EAL -> tables, workers -> node (ports,
+// pods, peers) -> what the API said before -> Kubernetes, telemetry, API -> control loop -> stop.
 #include <gflags/gflags.h>
 #include <glog/logging.h>
 #include <rte_cycles.h>
@@ -11,6 +11,7 @@
 
 #include "api/node_backend.h"
 #include "api/server.h"
+#include "control/config_complete.h"
 #include "control/config_watch.h"
 #include "control/connection_expiry.h"
 #include "control/control_loop.h"
@@ -20,6 +21,8 @@
 #include "control/reconciler.h"
 #include "control/reloader.h"
 #include "control/state_store.h"
+#include "kubernetes/connect.h"
+#include "kubernetes/follower.h"
 #include "platform/eal.h"
 #include "port/vhost_backend.h"
 #include "telemetry/commands.h"
@@ -45,11 +48,35 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ServeApi(const Config& config, ApiBac
                          backend);
 }
 
+// nullptr if nobody is to be followed.
+std::unique_ptr<Follower> Follow(const ApiClient* kubernetes, const Config& config,
+                                 Reconciler* reconciler) {
+  if (kubernetes == nullptr) return nullptr;
+  LOG(INFO) << "follows Kubernetes at " << kubernetes->access().server;
+  FollowerActions actions;
+  actions.apply = [reconciler](std::span<const Edit> edits) {
+    return reconciler->ApplyKubernetes(edits);
+  };
+  actions.move_pod = [reconciler](const std::string& pod,
+                                  const std::vector<Ipv4Address>& addresses) {
+    return reconciler->MovePod(pod, addresses);
+  };
+  FollowerSettings settings;
+  settings.watch_all_pods = config.kubernetes->watch_all_pods;
+  return std::make_unique<Follower>(kubernetes, config, settings, actions);
+}
+
+KubernetesStatusSource StatusOf(const Follower* follower) {
+  if (follower == nullptr) return nullptr;
+  return [follower] { return follower->Status(); };
+}
+
 // Until a signal ends it.
-absl::Status Serve(const Config& config, const Options& options, ConnectionExpiry* expiry,
-                   Reconciler* reconciler, Node* node, ControlLoop* loop) {
+absl::Status Serve(const Config& config, const Options& options, const Follower* follower,
+                   ConnectionExpiry* expiry, Reconciler* reconciler, Node* node,
+                   ControlLoop* loop) {
   Reloader reloader(reconciler);
-  NodeBackend backend(options.config, reconciler, node, loop);
+  NodeBackend backend(options.config, reconciler, node, loop, StatusOf(follower));
   const absl::StatusOr<std::unique_ptr<ApiServer>> api = ServeApi(config, &backend);
   if (!api.ok()) return api.status();
   std::optional<ConfigWatch> watch;  // from here on the loop will run, which a reload waits for
@@ -64,7 +91,7 @@ absl::Status Serve(const Config& config, const Options& options, ConnectionExpir
   return absl::OkStatus();
 }
 
-int RunNode(const Config& config, const Options& options) {
+int RunNode(const Config& config, const Options& options, const ApiClient* kubernetes) {
   ControlLoop loop;  // before any thread starts: it decides who gets signals
   absl::StatusOr<std::unique_ptr<StateStore>> store = OpenStore(config);
   if (!store.ok()) return Fail(store.status());
@@ -87,20 +114,38 @@ int RunNode(const Config& config, const Options& options) {
   if (status.ok()) status = reconciler.Restore(ControlLoop::Now());
   // Not earlier: what came in while half the routes were there would go astray.
   launch.StartWorkers(workers);
-  if (status.ok()) status = StartTelemetry(&node, &loop);
+  std::unique_ptr<Follower> follower;
+  if (status.ok()) follower = Follow(kubernetes, config, &reconciler);
+  if (status.ok()) status = StartTelemetry(&node, &loop, StatusOf(follower.get()));
   vhost.WaitUntilServed(absl::Seconds(5));
-  if (status.ok()) status = Serve(config, options, &expiry, &reconciler, &node, &loop);
+  if (status.ok()) {
+    status = Serve(config, options, follower.get(), &expiry, &reconciler, &node, &loop);
+  }
   loop.Stop();  // nobody waits for one that never ran
   StopTelemetry();
+  follower.reset();
   launch.StopWorkers(workers);
   node.Stop();
   return status.ok() ? 0 : Fail(status);
 }
 
+// What the configuration leaves to Kubernetes is asked for there, however long that takes. nullptr:
+// Kubernetes isn't followed.
+absl::StatusOr<std::unique_ptr<ApiClient>> Complete(Options* options, Config* config) {
+  if (!config->kubernetes.has_value()) return nullptr;
+  absl::StatusOr<std::unique_ptr<ApiClient>> kubernetes = Connect(*config->kubernetes);
+  if (!kubernetes.ok() || !NeedsNode(*config)) return kubernetes;
+  options->overrides.pod_cidrs = WaitForPodRanges(**kubernetes, config->node_name);
+  absl::StatusOr<Config> completed = LoadConfig(options->config, options->overrides);
+  if (!completed.ok()) return completed.status();
+  *config = *std::move(completed);
+  return kubernetes;
+}
+
 int Main(int argc, char** argv) {
-  const absl::StatusOr<Options> options = ParseOptions(argc, argv);
+  absl::StatusOr<Options> options = ParseOptions(argc, argv);
   if (!options.ok()) return Fail(options.status());
-  const absl::StatusOr<Config> config = LoadConfig(options->config, options->overrides);
+  absl::StatusOr<Config> config = LoadConfig(options->config, options->overrides);
   if (!config.ok()) return Fail(config.status());
   if (options->check_config) {
     std::fputs(ToYaml(*config).c_str(), stdout);
@@ -110,7 +155,9 @@ int Main(int argc, char** argv) {
     const absl::Status status = CleanUp(*config);
     return status.ok() ? 0 : Fail(status);
   }
-  const int result = RunNode(*config, *options);
+  const absl::StatusOr<std::unique_ptr<ApiClient>> kubernetes = Complete(&*options, &*config);
+  if (!kubernetes.ok()) return Fail(kubernetes.status());
+  const int result = RunNode(*config, *options, kubernetes->get());
   StopEal();
   return result;
 }
