@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from demo.failed import expect
+from demo.kubernetes import follow_kubernetes
 from demo.pods import bring_pods, take_a_pod_away
 from demo.screen import Screen
 from demo.services import hairpin, service
@@ -110,4 +111,5 @@ STEPS: list[tuple[str, Step]] = [
     ("A pod of the service calls it, and reaches itself too", hairpin),
     ("A pod goes", take_a_pod_away),
     ("The nodes' tables and counters, by podwarpctl", show_tables),
+    ("Kubernetes drives the nodes: no word of each other in their files", follow_kubernetes),
 ]
