@@ -38,6 +38,8 @@ absl::Status Run(const std::string& commands, const std::string& what) {
 
 }  // namespace
 
+// Ports of their own would do for most, but answers to those below 32768 could be taken for calls
+// to services' node ports, or for answers to callers that podwarp calls for (connect_service.cc).
 std::string MasqueradeRules(const std::vector<Ipv4Prefix>& pod_ranges,
                             const std::vector<Ipv4Prefix>& service_ranges) {
   std::vector<Ipv4Prefix> cluster = pod_ranges;
@@ -46,6 +48,8 @@ std::string MasqueradeRules(const std::vector<Ipv4Prefix>& pod_ranges,
                       Set("cluster", cluster),
                       "  chain postrouting {\n"
                       "    type nat hook postrouting priority srcnat; policy accept;\n"
+                      "    ip saddr @pods ip daddr != @cluster meta l4proto { tcp, udp, sctp } "
+                      "masquerade to :32768-65535\n"
                       "    ip saddr @pods ip daddr != @cluster masquerade\n"
                       "  }\n"
                       "}\n");

@@ -30,6 +30,8 @@ TEST(MasqueradeRules, FromPodsToNeitherPodsNorServices) {
       "10.244.0.0/16, 10.245.0.0/16, 10.96.0.0/12 } }\n"
       "  chain postrouting {\n"
       "    type nat hook postrouting priority srcnat; policy accept;\n"
+      "    ip saddr @pods ip daddr != @cluster meta l4proto { tcp, udp, sctp } "
+      "masquerade to :32768-65535\n"
       "    ip saddr @pods ip daddr != @cluster masquerade\n"
       "  }\n"
       "}\n");
