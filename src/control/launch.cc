@@ -11,6 +11,7 @@
 
 #include "control/state_store.h"
 #include "dataplane/plain_frames.h"
+#include "dataplane/want_neighbor.h"
 #include "platform/host_interface.h"
 #include "platform/pod_interface.h"
 #include "port/vhost_limits.h"
@@ -94,7 +95,8 @@ WorkerSet Launch::MakeWorkers(Tables* tables, EventRing* events, rte_mempool* po
                             ? Rate::Unlimited()
                             : Rate(limits.arp_per_second, limits.arp_per_second, hz),
                  .icmp_errors =
-                     Rate(limits.icmp_errors_per_second, limits.icmp_errors_per_second, hz)},
+                     Rate(limits.icmp_errors_per_second, limits.icmp_errors_per_second, hz),
+                 .neighbors = Rate(kNeighborsForOthersPerSecond, kNeighborsForOthersPerSecond, hz)},
       .idle = {
           .may_sleep = config_.idle.mode == IdleMode::kAdaptive,
           .max_sleep_ns = static_cast<uint64_t>(absl::ToInt64Nanoseconds(config_.idle.max_sleep))}};

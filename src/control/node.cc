@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/arp_frames.h"
+#include "control/service_values.h"
 
 namespace podwarp {
 namespace {
@@ -35,7 +36,8 @@ std::vector<Ipv4Address> OwnAddresses(const Config& config) {
 // The answer of another node's pod has to find it. What is of the node's pod ranges every node
 // knows the way to that sends pods anything; an address on the wire only one that is told of it.
 Ipv4Address AddressForCalls(const Config& config) {
-  const std::vector<Ipv4Address> addresses = OwnAddresses(config);
+  std::vector<Ipv4Address> addresses = OwnAddresses(config);
+  std::erase_if(addresses, IsLinkLocal);  // every node may have that
   for (const Ipv4Address address : addresses) {
     for (const Ipv4Prefix& range : config.node_pod_ranges) {
       if (range.Contains(address)) return address;
@@ -174,6 +176,7 @@ void Node::PublishSettings() {
                         .allow_hairpin = hairpin_mode_ != HairpinMode::kNone,
                         .services = services_.adjacency(),
                         .external_services = services_.external_adjacency(),
+                        .former_services = services_.former_adjacency(),
                         .node = (host != nullptr ? host : gateway)->adjacency,
                         .node_address = AddressForCalls(config_),
                         .hairpin_address = config_.hairpin_address};

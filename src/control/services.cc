@@ -14,6 +14,7 @@ namespace {
 
 constexpr char kServices[] = "services";
 constexpr char kExternal[] = "external services";
+constexpr char kFormer[] = "former services";
 
 BackendScope ScopeOf(TrafficPolicy policy) {
   return policy == TrafficPolicy::kLocal ? BackendScope::kLocal : BackendScope::kAll;
@@ -46,18 +47,18 @@ Services::Services(Settings settings, Tables* tables, AddressOwners* owners)
 absl::Status Services::Start() {
   absl::Status status = owners_.Add(kServices, {.kind = NextHopKind::kService});
   status.Update(owners_.Add(kExternal, {.kind = NextHopKind::kExternalService}));
+  status.Update(owners_.Add(kFormer, {.kind = NextHopKind::kService}));
   return status;
 }
 
-AdjacencyIndex Services::adjacency() const {
-  const AddressOwners::Owner* owner = owners_.Find(kServices);
-  return owner == nullptr ? kUnusedAdjacency : owner->adjacency;
+AdjacencyIndex Services::AdjacencyOf(const char* owner) const {
+  const AddressOwners::Owner* found = owners_.Find(owner);
+  return found == nullptr ? kUnusedAdjacency : found->adjacency;
 }
 
-AdjacencyIndex Services::external_adjacency() const {
-  const AddressOwners::Owner* owner = owners_.Find(kExternal);
-  return owner == nullptr ? kUnusedAdjacency : owner->adjacency;
-}
+AdjacencyIndex Services::adjacency() const { return AdjacencyOf(kServices); }
+AdjacencyIndex Services::external_adjacency() const { return AdjacencyOf(kExternal); }
+AdjacencyIndex Services::former_adjacency() const { return AdjacencyOf(kFormer); }
 
 absl::Status Services::Apply(const ServiceConfig* before, const ServiceConfig* after,
                              uint64_t generation, absl::Time now) {
@@ -78,12 +79,15 @@ absl::Status Services::Apply(const ServiceConfig* before, const ServiceConfig* a
     SetSpecs(fresh, old);
     for (const auto& [endpoint, spec] : fresh.specs) {
       if (old.specs.contains(endpoint)) continue;
-      CHECK(tables_.services.Remove(endpoint).ok()) << name;
-      lingering_.erase(endpoint);
+      if (lingering_.contains(endpoint)) {
+        CHECK(tables_.services.Set(Lingering(spec)).ok()) << name;
+      } else {
+        CHECK(tables_.services.Remove(endpoint).ok()) << name;
+      }
     }
     return status;
   }
-  LetLinger(old, fresh, now);
+  LetLinger(old, fresh, generation, now);
   for (const auto& [endpoint, spec] : fresh.specs) holders_[endpoint] = name;
   for (const auto& [address, owner] : fresh.addresses) address_holders_[address] = name;
   if (after != nullptr) {
@@ -98,7 +102,7 @@ void Services::Tick(uint64_t generation, absl::Time now) {
   absl::erase_if(lingering_addresses_, [&](const auto& lingering) {
     const auto& [address, until] = lingering;
     if (until > now) return false;
-    for (const char* owner : {kServices, kExternal}) {
+    for (const char* owner : {kServices, kExternal, kFormer}) {
       // Somebody else may have it by now.
       owners_.Release(owner, Ipv4Prefix::Host(address), generation).IgnoreError();
     }
@@ -194,7 +198,7 @@ absl::Status Services::ClaimAddresses(const std::string& name, const Published& 
     if (before.addresses.contains(address)) continue;
     const absl::Status status = owners_.Claim(owner, Ipv4Prefix::Host(address), generation);
     if (status.ok()) {
-      claimed.emplace_back(address, owner);
+      if (!lingering_addresses_.contains(address)) claimed.emplace_back(address, owner);
       continue;
     }
     for (const auto& [other, its_owner] : claimed) {
@@ -208,7 +212,8 @@ absl::Status Services::ClaimAddresses(const std::string& name, const Published& 
 
 // What `before` has and `after` hasn't. What is to be had at the node's own addresses goes at once:
 // the kernel refuses there.
-void Services::LetLinger(const Published& before, const Published& after, absl::Time now) {
+void Services::LetLinger(const Published& before, const Published& after, uint64_t generation,
+                         absl::Time now) {
   const absl::Time until = now + kLinger;
   for (const auto& [endpoint, spec] : before.specs) {
     if (after.specs.contains(endpoint)) continue;
@@ -224,6 +229,9 @@ void Services::LetLinger(const Published& before, const Published& after, absl::
     if (after.addresses.contains(address)) continue;
     address_holders_.erase(address);
     lingering_addresses_[address] = until;
+    if (owner != kExternal) continue;
+    const absl::Status status = owners_.Claim(kFormer, Ipv4Prefix::Host(address), generation);
+    LOG_IF(ERROR, !status.ok()) << status.message();
   }
   for (const auto& [endpoint, spec] : after.specs) lingering_.erase(endpoint);
   for (const auto& [address, owner] : after.addresses) lingering_addresses_.erase(address);

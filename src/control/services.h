@@ -7,7 +7,8 @@
 //
 // What goes lingers for a minute, without backends: who still calls or waits there is refused at
 // once, where an address that leads nowhere would leave it waiting. Whoever else is to have the
-// address or port in that time gets it.
+// address or port in that time gets it: on this node, and, of external addresses, anybody on the
+// wire, for whose sake they lead to "former services", whom no uplink answers ARP for.
 //
 // Thread rule: the control thread.
 #pragma once
@@ -44,10 +45,11 @@ class Services {
 
   // Adds the owners. Errors: those of AddressOwners::Add.
   absl::Status Start();
-  // To which the routes of cluster addresses and of external ones lead; kUnusedAdjacency before
-  // Start().
+  // To which the routes of cluster addresses, of external ones and of former external ones lead;
+  // kUnusedAdjacency before Start().
   AdjacencyIndex adjacency() const;
   AdjacencyIndex external_adjacency() const;
+  AdjacencyIndex former_adjacency() const;
 
   // A service comes (`before` is nullptr), changes, or goes (`after` is nullptr). Backends that it
   // has before and after, behind the same port, keep their connections. `generation`: no smaller
@@ -75,7 +77,9 @@ class Services {
   void SetSpecs(const Published& before, const Published& after);
   absl::Status ClaimAddresses(const std::string& name, const Published& before,
                               const Published& after, uint64_t generation);
-  void LetLinger(const Published& before, const Published& after, absl::Time now);
+  void LetLinger(const Published& before, const Published& after, uint64_t generation,
+                 absl::Time now);
+  AdjacencyIndex AdjacencyOf(const char* owner) const;
 
   const Settings settings_;
   Tables& tables_;

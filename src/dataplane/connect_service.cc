@@ -23,6 +23,7 @@
 #include <algorithm>
 
 #include "dataplane/admission.h"
+#include "dataplane/want_neighbor.h"
 #include "net/mix.h"
 #include "podwarp/dataplane/frame.h"
 
@@ -52,6 +53,10 @@ FlowKey AffinityKey(const FlowKey& flow) {
   key.source_port = Be16(0);
   key.unused[0] = kAffinityMark;
   return key;
+}
+
+NextHopKind KindBehind(const Tables& tables, Ipv4Address address) {
+  return tables.adjacencies[tables.routes.Lookup(address)].kind;
 }
 
 class Connector {
@@ -107,23 +112,20 @@ class Connector {
   Connected ConnectFromWire(ConnectionTable::NewConnection wanted) {
     wanted.kind = ConnectionKind::kWireFlow;
     // Its answer would wait for the neighbour's.
-    if (KindBehind(flow_.source) == NextHopKind::kOnLink) {
-      context_.Tell({.kind = EventKind::kNeighborWanted,
-                     .port = ingress_.id,
-                     .address = flow_.source,
-                     .mac = {}});
+    if (KindBehind(context_.tables, flow_.source) == NextHopKind::kOnLink) {
+      WantNeighbor(context_, ingress_, flow_.source);
     }
-    if (IsHere(wanted.translated.destination)) return Add(wanted, kOtherPorts);
+    if (IsHere(context_.tables, wanted.translated.destination)) return Add(wanted, kOtherPorts);
     wanted.translated.source = context_.tables.settings().node_address;
     if (wanted.translated.source.is_zero()) return {.reason = DropReason::kServiceNoNodeAddress};
-    TakePort(kNodePorts, &wanted.translated);
+    wanted.translated.source_port = PortToTry(kNodePorts, kSourcePortTries);
     return Add(wanted, kNodePorts);
   }
 
   // False if nobody is ready.
   bool Choose(const Service& service, BackendScope scope, ConnectionTable::NewConnection* wanted) {
     wanted->translated = flow_;
-    if (service.affinity_ticks != 0 && ChooseAgain(wanted)) return true;
+    if (service.affinity_ticks != 0 && ChooseAgain(service, scope, wanted)) return true;
     const bool has_affinity = service.affinity_ticks != 0;
     const BackendChoice::Backend* backend =
         service.Of(scope).Pick(RingHash(has_affinity ? AffinityKey(flow_) : flow_));
@@ -144,15 +146,18 @@ class Connector {
     return true;
   }
 
-  // The backend that the client had before, if it is ready still and the time isn't over.
-  bool ChooseAgain(ConnectionTable::NewConnection* wanted) {
+  // The backend that the client had before, if it is ready still, the time isn't over, and the
+  // scope is still as wide.
+  bool ChooseAgain(const Service& service, BackendScope scope,
+                   ConnectionTable::NewConnection* wanted) {
     Connection* affinity = connections_.Lookup(AffinityKey(flow_)).connection;
     if (affinity == nullptr) return false;
     // Another worker's clock may be ahead.
     const auto idle =
         static_cast<int32_t>(now_ - affinity->last_used.load(std::memory_order_relaxed));
     const bool is_over = idle >= 0 && static_cast<uint32_t>(idle) >= affinity->affinity_ticks;
-    if (is_over || services_.StateOf(affinity->backend) != BackendState::kReady) {
+    if (is_over || services_.StateOf(affinity->backend) != BackendState::kReady ||
+        (scope == BackendScope::kLocal && !service.local.Has(affinity->backend))) {
       connections_.Remove(affinity);
       return false;
     }
@@ -163,24 +168,15 @@ class Connector {
     return true;
   }
 
-  NextHopKind KindBehind(Ipv4Address address) const {
-    return context_.tables.adjacencies[context_.tables.routes.Lookup(address)].kind;
-  }
-
-  // A pod of this node, or its kernel.
-  bool IsHere(Ipv4Address backend) const {
-    const NextHopKind kind = KindBehind(backend);
-    return kind == NextHopKind::kPod || kind == NextHopKind::kHost;
-  }
-
   bool IsSender(Ipv4Address backend) const {
     if (ingress_.pod != nullptr && !ingress_.pod->is_host) return ingress_.pod->Owns(backend);
-    return KindBehind(backend) == NextHopKind::kHost;
+    return KindBehind(context_.tables, backend) == NextHopKind::kHost;
   }
 
-  static void TakePort(PortRange range, FlowKey* flow) {
-    const auto step = static_cast<uint16_t>(RingHash(*flow) % range.count);
-    flow->source_port = Be16(static_cast<uint16_t>(range.first + step));
+  // By the flow as its client sends it: each has tries of its own.
+  Be16 PortToTry(PortRange range, int number) const {
+    const uint64_t hash = Mix(RingHash(flow_) + static_cast<uint64_t>(number));
+    return Be16(static_cast<uint16_t>(range.first + hash % range.count));
   }
 
   // `others`: where the source port is taken from if the flow's is in use toward the backend.
@@ -200,7 +196,7 @@ class Connector {
         connections_.Remove(added.connection);
         continue;
       }
-      TakePort(others, &wanted.translated);
+      wanted.translated.source_port = PortToTry(others, i);
     }
     return {.reason = DropReason::kServiceSourcePorts};
   }
@@ -219,6 +215,11 @@ bool IsReset(rte_mbuf* frame, FlowHeaders headers, const FlowKey& flow) {
 }
 
 }  // namespace
+
+bool IsHere(const Tables& tables, Ipv4Address backend) {
+  const NextHopKind kind = KindBehind(tables, backend);
+  return kind == NextHopKind::kPod || kind == NextHopKind::kHost;
+}
 
 Connected Connect(WorkerContext& context, const Ingress& ingress, rte_mbuf* frame,
                   FlowHeaders headers, const FlowKey& flow) {

@@ -14,6 +14,9 @@ struct Connected {
   DropReason reason = DropReason::kServiceNoPort;  // why there is none
 };
 
+// Whether the backend is a pod of this node, or its kernel.
+bool IsHere(const Tables& tables, Ipv4Address backend);
+
 // kServiceNoPort: there is no service at the flow's destination. REQUIRES: `headers` and `flow` are
 // the frame's; headers.kind is kFlow, and the connection table has no connection for the flow that
 // is to be kept.

@@ -9,6 +9,7 @@
 #include "dataplane/fragment.h"
 #include "dataplane/icmp.h"
 #include "dataplane/stages.h"
+#include "dataplane/want_neighbor.h"
 #include "podwarp/dataplane/frame.h"
 
 namespace podwarp {
@@ -122,10 +123,7 @@ void HandleException(WorkerContext& context, const Burst& exceptions, uint16_t i
     case NextHopKind::kExternalService:
       return DeliverLocally(exception);
     case NextHopKind::kOnLink:
-      context.Tell({.kind = EventKind::kNeighborWanted,
-                    .port = ingress.id,
-                    .address = Ipv4Address(destination),
-                    .mac = {}});
+      WantNeighbor(context, ingress, Ipv4Address(destination));
       return exception.DropWith(DropReason::kNeighborUnresolved);
     case NextHopKind::kUnresolved:
       return exception.DropWith(DropReason::kNeighborUnresolved);

@@ -54,7 +54,7 @@ bool MayBeReply(const ServiceTable& services, rte_mbuf* frame, const Ipv4Header*
 uint64_t FindCandidates(const Tables& tables, const Burst& burst) {
   const NodeSettings& settings = tables.settings();
   const AdjacencyIndex services = settings.services, external = settings.external_services,
-                       node = settings.node;
+                       former = settings.former_services, node = settings.node;
   uint64_t candidates = 0;
   for (uint16_t i = 0; i < burst.count; ++i) {
     const Ipv4Header* ip = Ipv4Of(burst.frames[i]);
@@ -62,7 +62,7 @@ uint64_t FindCandidates(const Tables& tables, const Burst& burst) {
                         ip->protocol == kIpProtocolIcmp || ip->is_fragment();
     const AdjacencyIndex to = burst.adjacencies[i];
     // No branch for each: frames to services stand among others in any order.
-    const bool may_be_call = (to == services) | (to == external) | (to == node);
+    const bool may_be_call = (to == services) | (to == external) | (to == former) | (to == node);
     const bool is_candidate =
         may_be_call || is_odd || MayBeReply(tables.services, burst.frames[i], ip);
     candidates |= uint64_t{is_candidate} << i;
@@ -137,7 +137,8 @@ class ServiceStage {
   // To an address that is a service's, with all its ports.
   bool IsToService(uint16_t i) const {
     return burst_.adjacencies[i] == settings_.services ||
-           burst_.adjacencies[i] == settings_.external_services;
+           burst_.adjacencies[i] == settings_.external_services ||
+           burst_.adjacencies[i] == settings_.former_services;
   }
   bool MayBeCall(uint16_t i) const {
     return IsToService(i) || burst_.adjacencies[i] == settings_.node;
@@ -248,13 +249,23 @@ class ServiceStage {
     // A port that is used again for a new connection.
     const bool is_over = state == ConnectionState::kClosed ||
                          (state == ConnectionState::kClosing && backend != BackendState::kReady);
-    if (backend != BackendState::kGone && !(is_over && begins)) [[likely]]
+    if (backend != BackendState::kGone && !(is_over && begins) && !HasMovedAway(*connection))
+        [[likely]]
       return true;
     connections_.Remove(connection);
     found->connection = nullptr;
     if (!is_tcp || begins) return true;
     Refuse(i, headers, key, DropReason::kServiceBackendGone);
     return false;
+  }
+
+  // A backend on this node that sees who calls from the wire, and now is on another one: it would
+  // answer past this node. Asked once a tick.
+  bool HasMovedAway(const Connection& connection) const {
+    return connection.kind == ConnectionKind::kWireFlow &&
+           connection.last_used.load(std::memory_order_relaxed) != now_ &&
+           connection.translated.source == connection.original.source &&
+           !IsHere(context_.tables, connection.translated.destination);
   }
 
   static uint8_t TcpFlags(rte_mbuf* frame, FlowHeaders headers) {

@@ -27,7 +27,9 @@ constexpr uint32_t kMaxPressureSlices = 256;
 
 constexpr uint32_t kNoNumber = ConnectionNumbers::kNone;
 
-// In Connection::fins: one more time that the client was told.
+// In Connection::fins, as connection_table.h has it: the backend has answered, and one more time
+// that the client was told.
+constexpr uint8_t kBackendHasAnswered = 4;
 constexpr uint8_t kTold = 8;
 constexpr int kMostTold = 3;
 
@@ -114,6 +116,12 @@ bool ConnectionTable::IsOver(Connection* connection, uint32_t now,
                       connection->original.protocol == kIpProtocolTcp;
   if (!is_tcp || !tell_client) return true;
   ConnectionState state = connection->state.load(std::memory_order_relaxed);
+  if (state == ConnectionState::kUnlinked) return false;
+  // Who was never answered begins anew by itself, if there is such a client at all.
+  if (state == ConnectionState::kNew &&
+      (connection->fins.load(std::memory_order_relaxed) & kBackendHasAnswered) == 0) {
+    return true;
+  }
   const int told = connection->fins.load(std::memory_order_relaxed) / kTold;
   const bool is_due =
       told == 0 ? state < ConnectionState::kClosed

@@ -39,6 +39,11 @@ void SpreadOver(BackendChoice* choice) {
 
 }  // namespace
 
+bool BackendChoice::Has(BackendId id) const {
+  return std::any_of(ready.begin(), ready.end(),
+                     [id](const Backend& backend) { return backend.id == id; });
+}
+
 static_assert(std::atomic<uint32_t>::is_always_lock_free);
 static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t));
 

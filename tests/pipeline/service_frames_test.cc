@@ -158,23 +158,6 @@ TEST_F(ServiceFrames, FullTableRefusesWhatIsNew) {
                              Tcp(1024, 8080, Tcp::kSyn))}});
 }
 
-// 34 services with the same backend: a client that calls them all from one port.
-TEST_F(ServiceFrames, SourcePortsRunOut) {
-  const auto from = [](uint16_t port) {
-    return Ethernet(kGatewayMac, kMacA) / Ipv4(kIpA, kRemoteService) / Udp(40000, port) /
-           Payload(1);
-  };
-  // Ports that are tried follow from the first one: who has them all leaves none.
-  bool ran_out = false;
-  for (uint16_t port = 1000; port < 1400 && !ran_out; ++port) {
-    Set(kRemoteService, kIpProtocolUdp, port, {{kRemoteIp, Be16(7)}});
-    const Result result = node.Run(kPodA, {from(port)});
-    ran_out = result.dropped == std::vector{DropReason::kServiceSourcePorts};
-    EXPECT_TRUE(ran_out || result.sent.size() == 1);
-  }
-  EXPECT_TRUE(ran_out);
-}
-
 // Each frame goes its own way, whatever stands beside it.
 TEST_F(ServiceFrames, ABurstOfAllKinds) {
   std::vector<Input> frames;

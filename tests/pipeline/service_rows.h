@@ -21,7 +21,8 @@ using BackendSpecs = std::vector<ServiceTable::BackendSpec>;
 
 class ServiceTest : public NodeTest {
  protected:
-  ServiceTest() {
+  explicit ServiceTest(uint32_t connection_capacity = Tables::kFewConnections)
+      : NodeTest(connection_capacity) {
     const AdjacencyIndex services =
         node.AddRoute(Ipv4Prefix::Host(kRemoteService), {.kind = NextHopKind::kService});
     for (const Ipv4Address address : {kLocalService, kOwnService, kEmptyService}) {

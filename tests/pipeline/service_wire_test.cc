@@ -32,7 +32,8 @@ Packet ToOutside(const Ipv4& ip, const Transport& transport, size_t bytes = 21) 
 
 class ServiceWire : public ServiceTest {
  protected:
-  ServiceWire() {
+  explicit ServiceWire(uint32_t connection_capacity = Tables::kFewConnections)
+      : ServiceTest(connection_capacity) {
     NodeSettings changed = node.settings;
     changed.external_services =
         node.AddRoute(Ipv4Prefix::Host(kExternal), {.kind = NextHopKind::kExternalService});
@@ -131,6 +132,35 @@ TEST_F(ServiceWire, CallersOfOneBackendGetPortsOfTheirOwn) {
     ports.insert(PortOfNode(FromOutside(Ipv4(kOutsideIp, kUnderlayIp), Tcp(caller, kAtNodeB))));
   }
   EXPECT_EQ(ports.size(), 400u);
+}
+
+// As all callers of some protocols have.
+TEST_F(ServiceWire, CallersWithOneSourcePortAreNotInEachOthersWay) {
+  std::set<uint16_t> ports;
+  for (uint32_t caller = 1; caller <= 400; ++caller) {
+    const Ipv4 call(Ipv4Address(kOutsideIp.value() + (caller << 8)), kUnderlayIp);
+    ports.insert(PortOfNode(FromOutside(call, Tcp(500, kAtNodeB))));
+  }
+  EXPECT_EQ(ports.size(), 400u);
+}
+
+class CrowdedServiceWire : public ServiceWire {
+ protected:
+  CrowdedServiceWire() : ServiceWire(uint32_t{1} << 16) {}
+};
+
+TEST_F(CrowdedServiceWire, PortsTowardOneBackendRunOut) {
+  bool ran_out = false;
+  uint32_t callers = 0;
+  for (; callers < 32'768 && !ran_out; ++callers) {
+    const Ipv4 call(Ipv4Address(kOutsideIp.value() + (callers >> 14 << 8)), kUnderlayIp);
+    const auto port = static_cast<uint16_t>(1 + callers % 16'384);
+    const Result result = node.Run(kUplink, {FromOutside(call, Tcp(port, kAtNodeB))});
+    ran_out = result.dropped == std::vector{DropReason::kServiceSourcePorts};
+    EXPECT_TRUE(ran_out || result.sent.size() == 1);
+  }
+  EXPECT_TRUE(ran_out);
+  EXPECT_GT(callers, 10'000u) << "of 31,744 ports";
 }
 
 TEST_F(ServiceWire, BackendOfTheHostNetworkSeesWhoCalls) {
@@ -343,11 +373,15 @@ TEST_F(ServiceWire, BackendThatIsGoneEndsTheCall) {
 
 // A caller that only waits is asked, wherever it is: what it says then is reset.
 TEST_F(ServiceWire, CallerThatOnlyWaitsIsAsked) {
-  node.Run(kUplink, {FromOutside(Ipv4(kOutsideIp, kUnderlayIp), Tcp(5000, kAtNodeB))});
+  const Packet call = FromOutside(Ipv4(kOutsideIp, kUnderlayIp), Tcp(5000, kAtNodeB));
+  const uint16_t port = PortOfNode(call);
+  node.Run(kUplink,
+           {FromTo(kVirtualMac, kNodeBMac, Ipv4(kRemoteIp, kUnderlayIp), Tcp(8080, port))});
+  node.Run(kUplink, {FromOutside(Ipv4(kOutsideIp, kUnderlayIp), Tcp(5001, kAtNodeB))});
   Serve(kUnderlayIp, kIpProtocolTcp, kAtNodeB, {});
   std::vector<PortId> asked;
-  const auto send = [&](PortId port, rte_mbuf* frame) {
-    asked.push_back(port);
+  const auto send = [&](PortId way, rte_mbuf* frame) {
+    asked.push_back(way);
     EXPECT_EQ(EthernetOf(frame)->destination, kRouterMac);
     EXPECT_EQ(Ipv4Of(frame)->source, kUnderlayIp);
     EXPECT_EQ(Ipv4Of(frame)->destination, kOutsideIp);
@@ -357,12 +391,104 @@ TEST_F(ServiceWire, CallerThatOnlyWaitsIsAsked) {
   constexpr uint64_t kHz = 1'000'000'000;
   ConnectionExpiry expiry({}, kHz, &node.tables, send, TestPool());
   for (int i = 0; i < 5; ++i) expiry.Tick(node.context.now);
-  EXPECT_EQ(asked, std::vector{kUplink});
+  EXPECT_EQ(asked, std::vector{kUplink}) << "not who never had an answer";
   // Its answer may be lost, and Linux answers such questions twice a second at most.
   for (uint64_t seconds = 1; seconds < 10; ++seconds) {
     expiry.Tick(node.context.now + seconds * kHz * 11 / 10);
   }
   EXPECT_EQ(asked.size(), 3u);
+}
+
+// As a virtual machine does that migrates, with its address: it would answer past this node now.
+TEST_F(ServiceWire, BackendThatMovesToAnotherNodeEndsTheCall) {
+  Serve(kExternal, kIpProtocolUdp, 53, {Backend(kIpB)});
+  const Packet datagram = FromOutside(Ipv4(kOutsideIp, kExternal), Udp(5000, 53));
+  const Packet segment = FromOutside(Ipv4(kOutsideIp, kExternal), Tcp(5000, 80));
+  node.Run(kUplink, {datagram, segment});
+  const AdjacencyIndex node_b = node.tables.routes.Find(Ipv4Prefix::Host(kNodeBIp));
+  ASSERT_TRUE(node.tables.routes.Set(Ipv4Prefix::Host(kIpB), node_b).ok());
+  Wait(1);
+  Check({{"TCP is reset", kUplink, segment,
+          Drops(DropReason::kServiceBackendGone)
+              .AndSends(kUplink, Ethernet(kRouterMac, kVirtualMac) /
+                                     Ipv4(kExternal, kOutsideIp).DontFragment() /
+                                     Tcp(80, 5000, Tcp::kRst).Window(0))}});
+  const Result moved = node.Run(kUplink, {datagram});
+  ASSERT_EQ(moved.sent.size(), 1u);
+  const Bytes& bytes = moved.sent[0].second.packet.bytes();
+  const auto port = static_cast<uint16_t>(bytes[34] << 8 | bytes[35]);
+  EXPECT_EQ(moved.sent[0].second.packet,
+            FromTo(kNodeBMac, kVirtualMac, Ipv4(kUnderlayIp, kIpB).Ttl(63), Udp(port, 8080)))
+      << "UDP goes on in the node's name";
+}
+
+// Where it would be called from now on, were there no affinity.
+TEST_F(ServiceWire, AffinityEndsWhereThePolicyDoes) {
+  ServiceTable::ServiceSpec spec;
+  spec.name = "default/wire";
+  spec.endpoint = {.address = kExternal, .port = Be16(80), .protocol = kIpProtocolTcp};
+  spec.backends = {Backend(kRemoteIp), Backend(kIpB, /*is_local=*/true)};
+  spec.outside = BackendScope::kAll;
+  spec.affinity_ticks = 1'000'000;
+  ASSERT_TRUE(node.tables.services.Set(spec).ok());
+  std::vector<Ipv4Address> at_node_b;  // whom the ring leads there
+  for (uint32_t caller = 1; caller <= 40; ++caller) {
+    const Ipv4Address address(kOutsideIp.value() + (caller << 8));
+    const Result result = node.Run(kUplink, {FromOutside(Ipv4(address, kExternal), Tcp(1, 80))});
+    ASSERT_EQ(result.sent.size(), 1u);
+    if (result.sent[0].first == kUplink) at_node_b.push_back(address);
+  }
+  ASSERT_FALSE(at_node_b.empty());
+  spec.outside = BackendScope::kLocal;
+  ASSERT_TRUE(node.tables.services.Set(spec).ok());
+  for (const Ipv4Address address : at_node_b) {
+    Check({{"another connection", kUplink, FromOutside(Ipv4(address, kExternal), Tcp(2, 80)),
+            Sends(kPodB, FromTo(kMacB, kGatewayMac, Ipv4(address, kIpB).Ttl(63), Tcp(2, 8080)))}});
+  }
+}
+
+// A flood of them must not keep the kernel's own neighbours out.
+TEST_F(ServiceWire, StrangersAreAskedForSoOftenOnly) {
+  node.context.limits.neighbors = Rate(100, 3, 1'000'000'000);
+  size_t asked = 0;
+  for (uint32_t caller = 100; caller < 150; ++caller) {
+    const Ipv4Address address(kUnderlayIp.value() + caller);
+    asked +=
+        node.Run(kUplink,
+                 {FromTo(kVirtualMac, kStrangerMac, Ipv4(address, kUnderlayIp), Tcp(5000, kAtB))})
+            .told.size();
+  }
+  EXPECT_EQ(asked, 3u);
+}
+
+// A moment ago it was a service's: refused, but not answered for.
+TEST_F(ServiceWire, FormerExternalAddress) {
+  NodeSettings changed = node.settings;
+  changed.former_services =
+      node.AddRoute(Ipv4Prefix::Host(kExternal), {.kind = NextHopKind::kService});
+  node.Publish(changed);
+  Serve(kExternal, kIpProtocolTcp, 80, {});
+  const PortId announcing = node.AddPort({.name = "announcing",
+                                          .role = PortRole::kUplink,
+                                          .router_mac = kVirtualMac,
+                                          .announce_services = true});
+  const MacAddress everyone = MacAddress::Broadcast();
+  Check({
+      {"refused", kUplink,
+       Ethernet(kVirtualMac, kRouterMac) / Ipv4(kOutsideIp, kExternal) /
+           Tcp(5000, 80, Tcp::kSyn).Sequence(1000),
+       Drops(DropReason::kServiceNoBackend)
+           .AndSends(kUplink,
+                     Ethernet(kRouterMac, kVirtualMac) /
+                         Ipv4(kExternal, kOutsideIp).DontFragment() /
+                         Tcp(80, 5000, Tcp::kRst | Tcp::kAck).Window(0).Acknowledgement(1001))},
+      {"ARP for it", announcing,
+       Ethernet(everyone, kStrangerMac) / Arp::Request(kStrangerMac, kOnLinkIp, kExternal),
+       Drops(DropReason::kArpNotAnnounced)},
+      {"ARP from it", announcing,
+       Ethernet(everyone, kStrangerMac) / Arp::Request(kStrangerMac, kExternal, kExternal),
+       Drops(DropReason::kArpUnsolicitedReply)},
+  });
 }
 
 }  // namespace

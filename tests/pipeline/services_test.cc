@@ -309,6 +309,8 @@ TEST_F(Backends, AClientThatWaitsForAGoneBackendIsReset) {
   ConnectionExpiry expiry({}, /*tsc_hz=*/uint64_t{1} << 31, &node.tables, send, TestPool());
   SetTcp({one});
   EXPECT_EQ(Call(40000, Tcp::kSyn), "10.244.2.1");
+  node.Run(kUplink, {FromTo(kVirtualMac, kNodeBMac, Ipv4("10.244.2.1"_ip, kIpA),
+                            Tcp(80, 40000, Tcp::kSyn | Tcp::kAck))});
   EXPECT_EQ(Call(40000), "10.244.2.1");
   expiry.Tick(node.context.now);
   EXPECT_TRUE(asked.empty());

@@ -99,8 +99,9 @@ Outcome Sends(PortId port, Packet packet) { return Outcome().AndSends(port, std:
 Outcome Drops(DropReason reason) { return {.dropped = {reason}}; }
 Outcome Consumes() { return {.consumed = 1}; }
 
-TestNode::TestNode()
-    : context{.worker = 0,
+TestNode::TestNode(uint32_t connections)
+    : tables(/*workers=*/1, /*adjacency_capacity=*/256, connections),
+      context{.worker = 0,
               .tables = tables,
               .counters = counters,
               .events = events,

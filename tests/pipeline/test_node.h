@@ -107,7 +107,7 @@ struct Result {
 
 class TestNode {
  public:
-  TestNode();
+  explicit TestNode(uint32_t connections = Tables::kFewConnections);
   TestNode(const TestNode&) = delete;
   TestNode& operator=(const TestNode&) = delete;
 
@@ -128,7 +128,7 @@ class TestNode {
   void Publish(const NodeSettings& changed) { tables.SetSettings(settings = changed); }
   void SetPromiscuousArp(bool promiscuous);
 
-  Tables tables{/*workers=*/1, /*adjacency_capacity=*/256};
+  Tables tables;
   EventRing events{kEventRingSize};
   WorkerCounters counters;
   WorkerContext context;
@@ -143,6 +143,8 @@ class TestNode {
 
 class NodeTest : public testing::Test {
  protected:
+  explicit NodeTest(uint32_t connections = Tables::kFewConnections) : node(connections) {}
+
   // Each row in a round of its own, on the node as it is then.
   void Check(const std::vector<Row>& rows);
 

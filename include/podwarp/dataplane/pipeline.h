@@ -29,6 +29,8 @@ struct TransmitBuffer {
 struct RateLimits {
   Rate arp;          // of each port
   Rate icmp_errors;  // of the worker
+  // Of the worker: neighbours that others than the kernel want.
+  Rate neighbors = Rate::Unlimited();
 };
 
 // How frames are examined: src/dataplane/plain_frames.h.
@@ -51,6 +53,7 @@ struct WorkerContext {
   std::vector<PortId> waiting;  // ports that were sent to in this round, each once
   std::vector<RateLimiter> arp_limiters = std::vector<RateLimiter>(kMaxPorts);
   RateLimiter icmp_error_limiter;
+  RateLimiter neighbor_limiter;
   FragmentTable fragments;
   uint16_t next_ip_identification = 0;
 

@@ -21,6 +21,9 @@ struct NodeSettings {
   AdjacencyIndex services = kUnusedAdjacency;
   // The same of kind kExternalService.
   AdjacencyIndex external_services = kUnusedAdjacency;
+  // Of kind kService too: external addresses that services had a moment ago, where callers are
+  // still refused, but which may be on the wire by now: nobody answers ARP for them there.
+  AdjacencyIndex former_services = kUnusedAdjacency;
   // To which the node's own addresses lead, who may have node ports: to the host port or, without
   // one, to podwarp itself.
   AdjacencyIndex node = kUnusedAdjacency;

@@ -82,6 +82,7 @@ struct BackendChoice {
   const Backend* Pick(uint64_t hash) const {
     return ready.empty() ? nullptr : &ready[ring.Pick(hash)];
   }
+  bool Has(BackendId id) const;
 };
 
 // Which backends a call may go to.

@@ -258,9 +258,9 @@ TEST_F(NodeTest, ALateWishForANeighborTakesNoPodsAddress) {
 
 TEST_F(NodeTest, ANeighborThatFindsNoRoomIsWantedAgainLater) {
   AddHostPort();
-  // Entry 0, ranges, reserved, gateway, services, external services, segment, host, node-b, web,
-  // db.
-  ASSERT_TRUE(TryStart(/*adjacencies=*/11).ok());
+  // Entry 0, ranges, reserved, gateway, services (also external and former ones), segment, host,
+  // node-b, web, db.
+  ASSERT_TRUE(TryStart(/*adjacencies=*/12).ok());
   Inject("podwarp0", FromHost(kStranger));
   EXPECT_THAT(node_->neighbors().all(), IsEmpty());
   factory_["default/web"].SetState({.why_down = "eth0 was deleted", .is_gone = true});

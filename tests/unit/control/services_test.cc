@@ -288,6 +288,8 @@ TEST_F(ServicesTest, ANodePortMayChangeWithoutTheOthers) {
   EXPECT_NE(Find(kNodeAddress, 30081), nullptr);
   EXPECT_EQ(IdOf(*Find(kWebAddress, 80), kPod1), one);
   EXPECT_TRUE(Find(kExternal, 80)->all.ready.empty()) << "lingers";
+  EXPECT_EQ(owners_.OwnerOf(kExternal), "former services") << "but is anybody's on the wire";
+  EXPECT_EQ(tables_.adjacencies[services_.former_adjacency()].kind, NextHopKind::kService);
   EndLingering();
   EXPECT_EQ(Find(kExternal, 80), nullptr);
   EXPECT_EQ(owners_.OwnerOf(kExternal), "");
