@@ -56,8 +56,14 @@ void ClusterPods::ChangedHere(const std::string& key, const KubePod* after) {
     moved_.erase(key);
     return;
   }
-  const auto told = told_.find(key);
-  if (after->ips.empty() || (told != told_.end() && told->second == after->ips)) {
+  if (after->ips.empty()) {
+    moved_.erase(key);
+    return;
+  }
+  // At first sight Kubernetes has its addresses from whoever gave them to the pod, or still those
+  // of before a start of the machine: only what changes is news.
+  const auto [told, is_first] = told_.try_emplace(key, after->ips);
+  if (is_first || told->second == after->ips) {
     moved_.erase(key);
   } else {
     moved_.insert(key);

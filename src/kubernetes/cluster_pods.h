@@ -44,8 +44,8 @@ class ClusterPods {
   };
   // REQUIRES: objects() and the nodes have synced.
   Taken TakeRoutes();
-  // Pods of this node whose addresses were never told, or are others than those told last. Never
-  // those of the host's network, finished ones, or without an address.
+  // Pods of this node whose addresses are others than those told last or, if none were, than those
+  // seen first. Never those of the host's network, finished ones, or without an address.
   std::vector<PodMove> TakeMoves();
 
   // Whose address it is: empty if it is nobody's, or only of pods that are finished.

@@ -19,8 +19,9 @@ constexpr absl::Duration kRecordRound = absl::Milliseconds(200);
 OwnAnnotations AnnotationsOf(const Config& config) {
   OwnAnnotations own;
   own.virtual_mac = config.virtual_mac;
-  // The first uplink is by which others reach a node, unless its configuration says otherwise.
-  if (!config.uplinks.empty()) own.underlay_address = config.uplinks.front().address;
+  for (const UplinkConfig& uplink : config.uplinks) {
+    if (!own.underlay_address.has_value()) own.underlay_address = uplink.address;
+  }
   return own;
 }
 
@@ -36,6 +37,7 @@ Follower::Follower(const ApiClient* client, const Config& config, FollowerSettin
     : client_(client),
       node_name_(config.node_name),
       virtual_mac_(config.virtual_mac),
+      pod_ranges_(config.node_pod_ranges),
       settings_(std::move(settings)),
       actions_(std::move(actions)),
       state_(config, settings_.watch_all_pods),
@@ -64,6 +66,8 @@ void Follower::Watch(const std::string& path, size_t ClusterState::Counts::*coun
 
 void Follower::Stop() {
   cancellation_.Cancel();
+  // All before any is waited for: a look-up of a name can't be cut short.
+  for (const Watched& watched : watched_) watched.reflector->Cancel();
   if (edits_thread_.joinable()) edits_thread_.join();
   if (record_thread_.joinable()) record_thread_.join();
   for (const Watched& watched : watched_) watched.reflector->Stop();
@@ -158,9 +162,15 @@ KubernetesStatus Follower::Status() const {
   const auto add = [&status](std::vector<std::string> sentences) {
     std::move(sentences.begin(), sentences.end(), std::back_inserter(status.notes));
   };
-  if (status.resources.front().synced && !state_.OwnNode().has_value()) {
+  const std::optional<KubeNode> own = state_.OwnNode();
+  if (status.resources.front().synced && !own.has_value()) {
     add({absl::StrCat("node ", node_name_, ": Kubernetes has no node of this name; ",
                       "node_name has to be as `kubectl get nodes` shows it")});
+  }
+  if (own.has_value() && !own->pod_cidrs.empty() && own->pod_cidrs != pod_ranges_) {
+    add({absl::StrCat("node ", node_name_,
+                      ": Kubernetes gives it other pod ranges than podwarp was ",
+                      "started with: start podwarp again, or correct node_pod_ranges")});
   }
   add(record_.Sentences());
   add(state_.Problems(kMostSentences));

@@ -85,6 +85,7 @@ class Follower {
   const ApiClient* const client_;
   const std::string node_name_;
   const MacAddress virtual_mac_;
+  const std::vector<Ipv4Prefix> pod_ranges_;
   const FollowerSettings settings_;
   const FollowerActions actions_;
   ClusterState state_;

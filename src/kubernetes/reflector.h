@@ -68,6 +68,8 @@ class Reflector {
   Reflector(const ApiClient* client, ReflectorSettings settings, ResourceSink* sink);
   ~Reflector();
 
+  // Has the thread end, and doesn't wait for it. Any thread.
+  void Cancel() { cancellation_.Cancel(); }
   // Returns when the thread has ended: at once, unless the sink or a look-up of a name takes time.
   // Once; by one thread.
   void Stop();
