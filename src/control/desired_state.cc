@@ -9,14 +9,6 @@
 namespace podwarp {
 namespace {
 
-Config SettingsOf(Config config) {
-  config.pods.clear();
-  config.nodes.clear();
-  config.routes.clear();
-  config.services.clear();
-  return config;
-}
-
 template <typename T>
 absl::Status NowTakenBy(const T& object) {
   return absl::AlreadyExistsError(absl::StrCat(NameFor(object), " of the API has its place"));

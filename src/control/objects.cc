@@ -22,6 +22,14 @@ std::string NameOf(ObjectKind kind, std::string_view key) {
   return absl::StrCat(std::string(ToString(kind)), " ", std::string(key));
 }
 
+Config SettingsOf(Config config) {
+  config.pods.clear();
+  config.nodes.clear();
+  config.routes.clear();
+  config.services.clear();
+  return config;
+}
+
 std::string_view ToString(Origin origin) {
   switch (origin) {
     case Origin::kFile:

@@ -37,6 +37,9 @@ std::string KeyOf(const Object& object);
 enum class Origin : uint8_t { kFile, kApi, kKubernetes };
 std::string_view ToString(Origin origin);  // "file", "api", "kubernetes"
 
+// A configuration without its pods, nodes, routes and services.
+Config SettingsOf(Config config);
+
 // What an object has where it doesn't say.
 struct ObjectDefaults {
   std::string uplink;  // of a remote node: the first uplink's name; empty if there is none

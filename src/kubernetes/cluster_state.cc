@@ -9,14 +9,6 @@
 namespace podwarp {
 namespace {
 
-Config SettingsOf(Config config) {
-  config.pods.clear();
-  config.nodes.clear();
-  config.routes.clear();
-  config.services.clear();
-  return config;
-}
-
 void Append(std::vector<Edit> from, std::vector<Edit>* to) {
   to->insert(to->end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
