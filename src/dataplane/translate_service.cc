@@ -36,6 +36,7 @@
 #include "dataplane/translate_icmp.h"
 #include "dataplane/translation.h"
 #include "podwarp/dataplane/frame.h"
+#include "podwarp/table/connection_fins.h"
 
 namespace podwarp {
 namespace {
@@ -69,9 +70,6 @@ uint64_t FindCandidates(const Tables& tables, const Burst& burst) {
   }
   return candidates;
 }
-
-// Bits of Connection::fins. The last one is needed only before either side closes.
-constexpr uint8_t kClientHasClosed = 1, kBackendHasClosed = 2, kBackendHasAnswered = 4;
 
 void Establish(Connection& connection) {
   ConnectionState state = ConnectionState::kNew;

@@ -11,6 +11,7 @@
 #include <array>
 
 #include "podwarp/net/headers.h"
+#include "podwarp/table/connection_fins.h"
 #include "podwarp/table/connection_table.h"
 #include "table/connection_index.h"
 #include "table/connection_numbers.h"
@@ -27,10 +28,6 @@ constexpr uint32_t kMaxPressureSlices = 256;
 
 constexpr uint32_t kNoNumber = ConnectionNumbers::kNone;
 
-// In Connection::fins, as connection_table.h has it: the backend has answered, and one more time
-// that the client was told.
-constexpr uint8_t kBackendHasAnswered = 4;
-constexpr uint8_t kTold = 8;
 constexpr int kMostTold = 3;
 
 // A worker's clock may be ahead of `now`.
@@ -122,12 +119,12 @@ bool ConnectionTable::IsOver(Connection* connection, uint32_t now,
       (connection->fins.load(std::memory_order_relaxed) & kBackendHasAnswered) == 0) {
     return true;
   }
-  const int told = connection->fins.load(std::memory_order_relaxed) / kTold;
+  const int told = connection->fins.load(std::memory_order_relaxed) / kClientToldOnce;
   const bool is_due =
       told == 0 ? state < ConnectionState::kClosed
                 : told < kMostTold && IdleTicks(*connection, now) >= timeouts.tcp_tell_again;
   if (is_due && tell_client(*connection)) {
-    connection->fins.fetch_add(kTold, std::memory_order_relaxed);
+    connection->fins.fetch_add(kClientToldOnce, std::memory_order_relaxed);
     connection->last_used.store(now, std::memory_order_relaxed);
     // Unless a worker has changed it meanwhile: then it is looked at again in the next round.
     connection->state.compare_exchange_strong(state, ConnectionState::kClosed,
