@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -12,6 +13,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "control/objects.h"
 
 namespace podwarp {
@@ -24,6 +27,18 @@ struct Listed {
 };
 
 using ApiParameters = std::multimap<std::string, std::string>;  // of the query
+
+// What goes on until its reader has had enough.
+//
+// Thread rule: the thread of the connection that reads it.
+class ApiStream {
+ public:
+  virtual ~ApiStream() = default;
+  virtual std::string_view content_type() const = 0;
+  // What there is to be sent; waits for it no longer than `wait`, and is empty if nothing came.
+  // Unset: that was all.
+  virtual std::optional<std::string> Next(absl::Duration wait) = 0;
+};
 
 class ApiBackend {
  public:
@@ -44,6 +59,12 @@ class ApiBackend {
                                                         const ApiParameters& parameters) = 0;
   // Has the configuration file read anew: {"changes": N, "failed": [sentences]}.
   virtual absl::StatusOr<nlohmann::ordered_json> Reload() = 0;
+  // "trace", "capture". Errors: InvalidArgument (a parameter that is unknown or can't be read),
+  // NotFound (there is no such pod or port), ResourceExhausted (too many are open).
+  virtual absl::StatusOr<std::unique_ptr<ApiStream>> OpenStream(
+      std::string_view name, const ApiParameters& /*parameters*/) {
+    return absl::NotFoundError(absl::StrCat("there is no stream ", std::string(name)));
+  }
   virtual ObjectDefaults Defaults() = 0;
 };
 

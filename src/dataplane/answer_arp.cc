@@ -14,6 +14,7 @@
 #include "dataplane/stages.h"
 #include "podwarp/dataplane/arp_policy.h"
 #include "podwarp/dataplane/frame.h"
+#include "podwarp/dataplane/mark.h"
 
 namespace podwarp {
 namespace {
@@ -221,7 +222,7 @@ bool TurnAround(rte_mbuf* frame, const MacAddress& our_mac, uint16_t vlan_id) {
     return false;
   }
   std::memset(rte_pktmbuf_mtod_offset(frame, void*, kUsed), 0, kMinFrameBytes - kUsed);
-  frame->ol_flags = vlan_id != 0 ? RTE_MBUF_F_TX_VLAN : 0;
+  frame->ol_flags = MarkFlagOf(frame) | (vlan_id != 0 ? RTE_MBUF_F_TX_VLAN : 0);
   return true;
 }
 

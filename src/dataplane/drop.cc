@@ -6,12 +6,14 @@ void Drop(WorkerContext& context, PortId port, rte_mbuf* frame, DropReason reaso
   const auto index = static_cast<size_t>(reason);
   context.counters.drops[index].Add(1);
   context.counters.last_drop_port[index].store(port, std::memory_order_relaxed);
-  if (port != kNoPort) context.counters.ports[port].dropped_frames.Add(1);
+  context.counters.DropsOf(port, reason).Add(1);
+  context.observation.Dropped(port, frame, reason);
   rte_pktmbuf_free(frame);
 }
 
 void Consume(WorkerContext& context, rte_mbuf* frame) {
   context.counters.consumed.Add(1);
+  context.observation.Consumed(frame);
   rte_pktmbuf_free(frame);
 }
 

@@ -92,6 +92,7 @@ void SendTooLarge(Exception& exception, uint32_t destination, AdjacencyIndex ind
   const int count = Fragment(frame, mtu, exception.context.pool, fragments, kMaxFragments);
   if (count < 0) return exception.DropWith(DropReason::kNoBuffer);
   if (count == 0) return exception.DropWith(DropReason::kFragmentationFailed);
+  for (int i = 0; i < count; ++i) exception.context.observation.Made(frame, fragments[i]);
   exception.context.counters.originated.Add(static_cast<uint64_t>(count));
   for (int i = 0; i < count; ++i) exception.again.Add(fragments[i], destination, index);
   Consume(exception.context, frame);

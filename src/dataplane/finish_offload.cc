@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "dataplane/frame_sum.h"
+#include "podwarp/dataplane/mark.h"
 #include "podwarp/net/checksum.h"
 #include "podwarp/net/headers.h"
 
@@ -126,6 +127,7 @@ void CopyMetadata(const rte_mbuf* from, rte_mbuf* to) {
   to->vlan_tci = from->vlan_tci;
   to->vlan_tci_outer = from->vlan_tci_outer;
   to->ol_flags = from->ol_flags & ~(RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
+  ClearMark(to);  // that is not its own
   to->tx_offload = from->tx_offload;
   rte_mbuf_dynfield_copy(to, from);
 }

@@ -91,6 +91,7 @@ rte_mbuf* MakeIcmpError(WorkerContext& context, const Ingress& ingress, rte_mbuf
   const void* source = rte_pktmbuf_read(offending, kEthernetHeaderBytes, quoted, quote);
   if (source != quote) std::memcpy(quote, source, quoted);
   icmp->checksum = InternetChecksum(icmp, sizeof(IcmpHeader) + quoted);
+  context.observation.Made(offending, frame);
   return frame;
 }
 

@@ -20,23 +20,31 @@ namespace podwarp {
 namespace {
 
 void ForwardAdmitted(WorkerContext& context, Burst& burst) {
+  context.observation.Enter(Stage::kRewrite, burst);
   RewriteAdmitted(context, burst);
+  context.observation.Enter(Stage::kTransmit, burst);
   Transmit(context, burst);
   burst.count = 0;
 }
 
 void ForwardExceptions(WorkerContext& context, const Burst& exceptions, Burst& made) {
   Burst again(exceptions.ingress);
+  context.observation.Enter(Stage::kHandleException, exceptions);
   for (uint16_t i = 0; i < exceptions.count; ++i) {
     HandleException(context, exceptions, i, again, made);
-    if (again.count > kBurstFrames - kMaxFragments) ForwardAdmitted(context, again);
+    if (again.count > kBurstFrames - kMaxFragments) {
+      ForwardAdmitted(context, again);
+      context.observation.Enter(Stage::kHandleException, again);  // back to it
+    }
   }
   ForwardAdmitted(context, again);
 }
 
 void SendOn(WorkerContext& context, Burst& burst, Burst& made) {
   Burst exceptions(burst.ingress);
+  context.observation.Enter(Stage::kRewrite, burst);
   Rewrite(context, burst, exceptions);
+  context.observation.Enter(Stage::kTransmit, burst);
   Transmit(context, burst);
   if (exceptions.count > 0) ForwardExceptions(context, exceptions, made);
 }
@@ -49,7 +57,9 @@ Ingress Relayed(Ingress ingress) {
 void Forward(WorkerContext& context, Burst& burst) {
   Burst relayed(Relayed(burst.ingress));
   Burst made{Ingress{}};  // at most one for each frame of the burst
+  context.observation.Enter(Stage::kRoute, burst);
   Route(context, burst);
+  context.observation.Enter(Stage::kTranslateService, burst);
   TranslateService(context, burst, relayed, made);
   SendOn(context, burst, made);
   if (relayed.count > 0) SendOn(context, relayed, made);
@@ -67,22 +77,30 @@ uint16_t Pipeline::Process(PortId id, uint16_t queue) {
   Port* port = context_.tables.ports.Get(id);
   if (port == nullptr) return 0;
   Burst burst({.id = id, .port = port, .pod = context_.tables.pods.Get(id)});
+  Observation& observation = context_.observation;
+  observation.BeforeReceive();
   burst.count = port->Receive(queue, burst.frames, kBurstFrames);
   if (burst.count == 0) return 0;
   const uint16_t received = burst.count;
+  observation.Received(burst);
 
   Burst arp(burst.ingress);
+  observation.Enter(Stage::kClassify, burst);
   Classify(context_, burst, arp);
   PortCounters& counters = context_.counters.ports[id];
   counters.received_frames.Add(received);
   counters.received_bytes.Add(burst.traits.bytes);
   if (arp.count > 0) {
+    observation.Enter(Stage::kAnswerArp, arp);
     AnswerArp(context_, arp);
+    observation.Enter(Stage::kTransmit, arp);
     TransmitTo(context_, id, arp);
   }
 
+  observation.Enter(Stage::kGuardSource, burst);
   GuardSource(context_, burst);
   Forward(context_, burst);
+  observation.EndBurst();
   return received;
 }
 

@@ -36,6 +36,7 @@ rte_mbuf* MakeTcpReset(WorkerContext& context, rte_mbuf* segment, FlowHeaders he
   if (frame == nullptr) return nullptr;
   context.counters.originated.Add(1);
   context.counters.tcp_resets.Add(1);
+  context.observation.Made(segment, frame);
   return frame;
 }
 

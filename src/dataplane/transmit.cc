@@ -24,10 +24,14 @@ void Flush(WorkerContext& context, PortId id) {
     reason = DropReason::kPortGone;
   } else if (!context.tables.ports.IsUp(id)) {
     reason = DropReason::kPortDown;
-  } else {
+  }
+  const bool is_tried = port != nullptr && reason != DropReason::kPortDown;
+  context.observation.Sending(id, buffer.frames, count, is_tried);
+  if (is_tried) {
     for (uint16_t i = 0; i < count; ++i) bytes += rte_pktmbuf_pkt_len(buffer.frames[i]);
     sent = port->Transmit(context.worker, buffer.frames, count);
   }
+  context.observation.Sent(sent);
   // What was sent is the port's and not to be looked at any more; what was not is still ours.
   for (uint16_t i = sent; i < count; ++i) {
     if (port != nullptr && bytes != 0) bytes -= rte_pktmbuf_pkt_len(buffer.frames[i]);
@@ -64,6 +68,7 @@ void FinishAndAppend(WorkerContext& context, PortId id, rte_mbuf* frame) {
       FinishOffload(frame, port->capabilities(), context.pool, pieces, kMaxPieces);
   if (finished.count == 0) return Drop(context, id, frame, ReasonFor(finished.verdict));
   if (finished.verdict == OffloadVerdict::kReplaced) {
+    for (uint16_t i = 0; i < finished.count; ++i) context.observation.Made(frame, pieces[i]);
     context.counters.originated.Add(finished.count);
     Consume(context, frame);
   }

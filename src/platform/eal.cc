@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "podwarp/dataplane/mark.h"
 #include "podwarp/port/offload.h"
 
 namespace podwarp {
@@ -151,7 +152,8 @@ absl::Status StartEal(const EalOptions& options) {
   if (rte_pdump_init() != 0) {
     LOG(WARNING) << "dpdk-dumpcap can't attach: " << rte_strerror(rte_errno);
   }
-  return RegisterOffloadField();
+  if (absl::Status status = RegisterOffloadField(); !status.ok()) return status;
+  return RegisterMarkField();
 }
 
 void StopEal() {

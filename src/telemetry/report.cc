@@ -15,13 +15,27 @@ void AddTo(TrafficReport& sum, const PortCounters& counters) {
   sum.received_bytes += counters.received_bytes.value();
   sum.transmitted_frames += counters.transmitted_frames.value();
   sum.transmitted_bytes += counters.transmitted_bytes.value();
-  sum.dropped_frames += counters.dropped_frames.value();
+}
+
+// Of one port.
+void AddDrops(TrafficReport& sum, const WorkerSet& workers, PortId port) {
+  for (size_t i = 0; i < kDropReasons; ++i) {
+    const auto reason = static_cast<DropReason>(i);
+    uint64_t frames = 0;
+    for (size_t worker = 0; worker < workers.size(); ++worker) {
+      frames += workers[worker].counters().DropsOf(port, reason).value();
+    }
+    if (frames == 0) continue;
+    sum.drops.push_back({reason, frames});
+    sum.dropped_frames += frames;
+  }
 }
 
 TrafficReport TrafficOf(const Node& node, PortId port) {
   TrafficReport sum;
   const WorkerSet& workers = node.workers();
   for (size_t i = 0; i < workers.size(); ++i) AddTo(sum, workers[i].counters().ports[port]);
+  AddDrops(sum, workers, port);
   return sum;
 }
 
@@ -179,6 +193,7 @@ WorkerReport ReportWorker(const Node& node, size_t index) {
                       .translated = counters.translated.value(),
                       .events_lost = counters.events_lost.value()};
   for (const PortCounters& port : counters.ports) AddTo(report.traffic, port);
+  for (const Counter& drops : counters.drops) report.traffic.dropped_frames += drops.value();
   report.cycles_busy = counters.cycles_busy.value();
   report.cycles_total =
       report.cycles_busy + counters.cycles_idle.value() + counters.cycles_sleeping.value();

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "control/node.h"
 #include "podwarp/dataplane/drop_reason.h"
+#include "podwarp/dataplane/stage.h"
 #include "podwarp/port/port.h"
 
 namespace podwarp {
@@ -27,6 +28,12 @@ struct TrafficReport {
   uint64_t transmitted_frames = 0;
   uint64_t transmitted_bytes = 0;
   uint64_t dropped_frames = 0;  // that came in by this port, or were to leave by it
+  // The same by reason: those that have happened, in the order of the enum.
+  struct Drops {
+    DropReason reason;
+    uint64_t frames;
+  };
+  std::vector<Drops> drops;
 };
 
 struct PortReport {
@@ -151,9 +158,31 @@ struct DropReport {
   uint64_t frames = 0;
   // Where each worker that has dropped for this reason last did so; no port twice.
   std::vector<std::string> last_ports;
+  std::vector<std::string> last_pods;  // who is behind these; "host" for the node's kernel
 };
 DropReport ReportDrop(const Node& node, DropReason reason);
 // Errors: NotFound that shows the name.
 absl::StatusOr<DropReason> FindDropReason(std::string_view name);
+
+// What a stage costs, by one burst in kTimedEvery. Cycles are of the TSC.
+struct StageReport {
+  Stage stage;
+  uint64_t bursts = 0;  // timed ones that had frames for it
+  uint64_t frames = 0;
+  uint64_t cycles = 0;
+  double cycles_per_frame = 0;  // 0 without frames
+  double frames_per_burst = 0;
+};
+// Of all workers, or of one (REQUIRES: worker < node.workers().size()).
+StageReport ReportStage(const Node& node, Stage stage, std::optional<size_t> worker = {});
+
+// How long frames took from Port::Receive() to Port::Transmit(), by samples since the start.
+struct LatencyReport {
+  uint64_t samples = 0;
+  // Of at most so many: upper bounds of the histogram's buckets, an eighth too high at most. Zero
+  // without samples.
+  absl::Duration p50, p90, p99, p999, max, mean;
+};
+LatencyReport ReportLatency(const Node& node, std::optional<size_t> worker = {});
 
 }  // namespace podwarp

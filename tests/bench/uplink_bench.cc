@@ -21,6 +21,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "podwarp/dataplane/worker.h"
+#include "podwarp/dataplane/mark.h"
 #include "podwarp/port/offload.h"
 #include "port/ethdev_port.h"
 #include "support/packet.h"
@@ -70,7 +71,7 @@ void StartEal() {
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   CHECK(rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0);
-  CHECK(RegisterOffloadField().ok());
+  CHECK(RegisterOffloadField().ok() && RegisterMarkField().ok());
 }
 
 struct Scene {

@@ -110,7 +110,7 @@ TEST_F(DropReasons, ADropTellsThePort) {
   node.Run(kPodB, {FromA(Ipv4(kIpA, kIpB))});
   const auto spoofed = static_cast<size_t>(DropReason::kSpoofedMac);
   EXPECT_EQ(node.counters.last_drop_port[spoofed].load(), kPodB);
-  EXPECT_EQ(node.counters.ports[kPodB].dropped_frames.value(), 1u);
+  EXPECT_EQ(node.counters.DropsOf(kPodB, DropReason::kSpoofedMac).value(), 1u);
 }
 
 TEST_F(DropReasons, APortWithoutAPortObjectHasNoFrames) {

@@ -3,7 +3,9 @@
 #include <glog/logging.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
@@ -109,6 +111,10 @@ TestNode::TestNode(uint32_t connections)
               .limits = {.arp = Rate::Unlimited(), .icmp_errors = Rate::Unlimited()}} {
   OpenPorts();
   PublishOwners();
+  if (getenv("PODWARP_OBSERVED") == nullptr) return;
+  trace_ = std::make_shared<TraceSession>(TraceFilter(), 1, std::nullopt);
+  capture_ = std::make_shared<CaptureSession>(CaptureFilter(), 1);
+  tables.SetObservers({.traces = {trace_}, .captures = {capture_}});
 }
 
 void TestNode::OpenPorts() {
@@ -234,7 +240,7 @@ void TestNode::SetPromiscuousArp(bool promiscuous) {
 }
 
 Result TestNode::Run(PortId id, const std::vector<Input>& frames) {
-  return Round([&] {
+  const Result result = Round([&] {
     for (const Input& input : frames) {
       rte_mbuf* frame = ToMbuf(input.packet, input.options);
       frame->ol_flags |= input.flags;
@@ -242,6 +248,8 @@ Result TestNode::Run(PortId id, const std::vector<Input>& frames) {
     }
     while (pipeline.Process(id, 0) > 0) continue;
   });
+  if (trace_ != nullptr) CheckObserved(result, frames.size());
+  return result;
 }
 
 Result TestNode::Send(PortId id, const Packet& frame) {
@@ -249,6 +257,7 @@ Result TestNode::Send(PortId id, const Packet& frame) {
 }
 
 Result TestNode::Round(const std::function<void()>& work) {
+  context.observation.BeginRound(tables.observers());
   const unsigned buffers_before = BuffersInUse();
   const Accounts before = AccountsOf(counters);
   work();
@@ -274,6 +283,46 @@ Result TestNode::Round(const std::function<void()>& work) {
   result.originated = after.originated - before.originated;
   for (Event event; events.Take(&event);) result.told.push_back(event);
   return result;
+}
+
+void TestNode::CheckObserved(const Result& result, size_t received) {
+  // More can't be followed at once, and a frame may be two, or be answered.
+  constexpr size_t kAllFollowed = 24;
+  std::vector<DropReason> dropped;
+  size_t sent = 0, consumed = 0;
+  for (TraceRecord record; trace_->Take(&record);) {
+    ASSERT_GE(record.step_count, 1);
+    const TraceStep& first = record.steps[0];
+    const TraceStep& last = record.steps[record.step_count - 1];
+    EXPECT_EQ(first.stage == Stage::kReceive, record.cause == 0);
+    EXPECT_EQ(record.port == kNoPort, record.cause != 0);
+    for (uint8_t i = 0; i + 1 < record.step_count; ++i) {
+      EXPECT_EQ(record.steps[i].verdict, TraceVerdict::kPassed);
+    }
+    EXPECT_NE(last.verdict, TraceVerdict::kPassed);
+    if (last.verdict == TraceVerdict::kDropped) dropped.push_back(last.reason);
+    sent += last.verdict == TraceVerdict::kSent;
+    consumed += last.verdict == TraceVerdict::kConsumed;
+  }
+  if (received + result.originated <= kAllFollowed) {
+    std::sort(dropped.begin(), dropped.end());
+    EXPECT_EQ(Texts(dropped), Texts(result.dropped)) << "by traces";
+    EXPECT_EQ(sent, result.sent.size()) << "by traces";
+    EXPECT_EQ(consumed, result.consumed) << "by traces";
+  }
+
+  std::array<size_t, 3> captured{};
+  dropped.clear();
+  capture_->ForEach([&](const CaptureRecord& record, std::span<const std::byte> bytes) {
+    ++captured[static_cast<size_t>(record.point)];
+    EXPECT_EQ(bytes.size(), std::min(record.frame_bytes, CaptureFilter().snap_bytes));
+    if (record.point == CapturePoint::kDropped) dropped.push_back(record.reason);
+    return true;
+  });
+  std::sort(dropped.begin(), dropped.end());
+  EXPECT_EQ(captured[static_cast<size_t>(CapturePoint::kReceived)], received);
+  EXPECT_EQ(captured[static_cast<size_t>(CapturePoint::kTransmitted)], result.sent.size());
+  EXPECT_EQ(Texts(dropped), Texts(result.dropped)) << "by captures";
 }
 
 void NodeTest::Check(const std::vector<Row>& rows) {

@@ -7,6 +7,9 @@
 // A row says all that comes of its frame: whatever else is sent, dropped or told fails the test. So
 // does a frame that is not accounted for, and a buffer that is not free afterwards.
 //
+// With PODWARP_OBSERVED set in the environment every frame is traced and captured, and what traces
+// and captures say must be what has happened.
+//
 //        pod_a 10.244.1.10   pod_b 10.244.1.11, .12    vacant      host 169.254.20.1
 //             |                   |  and VIPs            |            |  192.168.50.1, .60.1
 //   ----------+-------------------+----------------------+------------+--- gateway 10.244.1.1
@@ -21,6 +24,7 @@
 
 #include <bitset>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -139,6 +143,12 @@ class TestNode {
   void OpenPorts();
   void PublishOwners();
   Result Round(const std::function<void()>& work);
+  // Of a round over frames that were received.
+  void CheckObserved(const Result& result, size_t received);
+
+  // nullptr: nobody watches.
+  std::shared_ptr<TraceSession> trace_;
+  std::shared_ptr<CaptureSession> capture_;
 };
 
 class NodeTest : public testing::Test {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "podwarp/dataplane/mark.h"
 #include "podwarp/port/offload.h"
 
 namespace podwarp::test {
@@ -33,7 +34,8 @@ void StartEal() {
   CHECK_GE(rte_eal_init(static_cast<int>(argv.size()), argv.data()), 0) << rte_strerror(rte_errno);
   CHECK_EQ(pthread_setaffinity_np(pthread_self(), sizeof(affinity), &affinity), 0);
 
-  const absl::Status registered = RegisterOffloadField();
+  absl::Status registered = RegisterOffloadField();
+  if (registered.ok()) registered = RegisterMarkField();
   CHECK(registered.ok()) << registered.ToString();
 }
 

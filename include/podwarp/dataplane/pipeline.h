@@ -13,6 +13,7 @@
 #include "podwarp/dataplane/drop_reason.h"
 #include "podwarp/dataplane/event.h"
 #include "podwarp/dataplane/fragment_table.h"
+#include "podwarp/dataplane/observation.h"
 #include "podwarp/dataplane/rate_limiter.h"
 #include "podwarp/dataplane/tables.h"
 #include "podwarp/telemetry/counters.h"
@@ -56,6 +57,7 @@ struct WorkerContext {
   RateLimiter neighbor_limiter;
   FragmentTable fragments;
   uint16_t next_ip_identification = 0;
+  Observation observation{worker, &tables, &counters};
 
   void Tell(const Event& event) {
     if (!events.Put(event)) counters.events_lost.Add(1);
@@ -68,7 +70,10 @@ class Pipeline {
   explicit Pipeline(WorkerContext* context);
 
   // A round: any number of Process() and Send(), then one Flush().
-  void BeginRound(uint64_t now) { context_.now = now; }
+  void BeginRound(uint64_t now) {
+    context_.now = now;
+    context_.observation.BeginRound(context_.tables.observers());
+  }
   // Takes all frames that `port` has for `queue`, up to a burst, the whole way to the transmit
   // buffers. Returns how many there were.
   uint16_t Process(PortId port, uint16_t queue);

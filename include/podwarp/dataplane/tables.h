@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "podwarp/dataplane/observers.h"
 #include "podwarp/port/port_set.h"
 #include "podwarp/table/adjacency_table.h"
 #include "podwarp/table/connection_table.h"
@@ -32,11 +33,16 @@ struct Tables {
 
   // --- Readers. Never nullptr. ---
   const NodeSettings& settings() const { return *settings_.load(std::memory_order_acquire); }
+  // nullptr: nobody watches.
+  const Observers* observers() const { return observers_.load(std::memory_order_acquire); }
   // --- The writer. ---
   void SetSettings(const NodeSettings& settings);
+  // An empty list is published as none.
+  void SetObservers(Observers observers);
 
  private:
   std::atomic<const NodeSettings*> settings_;
+  std::atomic<const Observers*> observers_{nullptr};
 };
 
 }  // namespace podwarp

@@ -18,6 +18,7 @@
 #include <set>
 #include <thread>
 
+#include "podwarp/dataplane/mark.h"
 #include "podwarp/port/offload.h"
 #include "telemetry/test_node.h"
 
@@ -48,7 +49,7 @@ void StartEalWithTelemetry() {
   CHECK_EQ(pthread_getaffinity_np(pthread_self(), sizeof(affinity), &affinity), 0);
   CHECK_GE(rte_eal_init(static_cast<int>(argv.size()), argv.data()), 0) << rte_strerror(rte_errno);
   CHECK_EQ(pthread_setaffinity_np(pthread_self(), sizeof(affinity), &affinity), 0);
-  CHECK(RegisterOffloadField().ok());
+  CHECK(RegisterOffloadField().ok() && RegisterMarkField().ok());
   pool = rte_pktmbuf_pool_create("test", 511, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   CHECK(pool != nullptr) << rte_strerror(rte_errno);
 }
