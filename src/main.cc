@@ -15,6 +15,7 @@
 #include "control/config_watch.h"
 #include "control/connection_expiry.h"
 #include "control/control_loop.h"
+#include "control/drop_watch.h"
 #include "control/launch.h"
 #include "control/node.h"
 #include "control/options.h"
@@ -83,8 +84,10 @@ absl::Status Serve(const Config& config, const Options& options, const Follower*
   if (options.watch_config) watch.emplace(options.config, [&] { reloader.Ask(); });
   LOG(INFO) << "node " << config.node_name << " forwards with " << node->workers().size()
             << " worker(s), virtual MAC " << config.virtual_mac.ToString();
+  DropWatch drops(node);
   const auto tick = [&](absl::Time now) {
     node->Tick(now);
+    drops.Tick(now);
     expiry->Tick(rte_rdtsc());
   };
   loop->Run(tick, [&] { reloader.Ask(); });

@@ -59,6 +59,7 @@ Neighbors::Actions Neighbors::Due(absl::Time now) {
         actions.gone.push_back(address);
         continue;
       }
+      if (neighbor.unanswered == kMaxUnanswered) actions.silent.push_back(address);
       if (neighbor.state == State::kResolved) neighbor.state = State::kSilent;
     }
     // A known neighbour is asked quietly first, and by everybody's ears once it fails to answer.

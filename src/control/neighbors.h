@@ -53,7 +53,8 @@ class Neighbors {
 
   struct Actions {
     std::vector<Request> requests;
-    std::vector<Ipv4Address> gone;  // unconfigured ones that fell silent: removed
+    std::vector<Ipv4Address> silent;  // configured ones that fell silent, or never answered: once
+    std::vector<Ipv4Address> gone;    // unconfigured ones that fell silent: removed
   };
   Actions Due(absl::Time now);
 

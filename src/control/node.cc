@@ -13,10 +13,8 @@ namespace podwarp {
 namespace {
 
 constexpr absl::Duration kPortCheck = absl::Milliseconds(200);
-// Between checks because a port says that something changed: a guest could say so all day. And
-// between two lines of the log about the same port.
+// Between checks because a port says that something changed: a guest could say so all day.
 constexpr absl::Duration kPortCheckPause = absl::Milliseconds(20);
-constexpr absl::Duration kTellPause = absl::Seconds(1);
 
 constexpr char kGateway[] = "gateway";
 constexpr char kHost[] = "host";
@@ -111,8 +109,10 @@ absl::StatusOr<PortId> Node::AddPort(absl::StatusOr<std::unique_ptr<Port>> port)
     return status;
   }
   const Port& added = *tables_.ports.Get(*id);
-  LOG(INFO) << "port " << added.settings().name << " is open: " << added.Driver() << ", "
-            << ToString(added.settings().role);
+  // A pod's is told of when it is up.
+  const bool is_told = added.settings().role != PortRole::kPod || VLOG_IS_ON(1);
+  LOG_IF(INFO, is_told) << "port " << added.settings().name << " is open: " << added.Driver()
+                        << ", " << ToString(added.settings().role);
   return id;
 }
 
@@ -204,9 +204,12 @@ void Node::Tick(absl::Time now) {
 
 void Node::CheckPorts(absl::Time now) {
   for (const auto& [id, state] : tables_.ports.RefreshStates()) {
-    TellState(id, state, now);
     PodRecord* pod = PodBehind(id);
-    if (state.is_gone && pod != nullptr) LosePod(*pod, state.why_down, now);
+    if (state.is_gone && pod != nullptr) {
+      LosePod(*pod, state.why_down, now);
+    } else {
+      TellState(id, state, now);
+    }
   }
   for (auto& [name, pod] : pods_) {
     if (pod.port == kNoPort && now >= pod.next_try) OpenPod(pod, now);
@@ -214,16 +217,25 @@ void Node::CheckPorts(absl::Time now) {
 }
 
 void Node::TellState(PortId id, const PortState& state, absl::Time now) {
-  Told& told = told_[id];
-  if (told.why_down == state.why_down || now - told.when < kTellPause) return;
-  const std::string& name = tables_.ports.Get(id)->settings().name;
-  if (state.up) {
-    LOG(INFO) << "port " << name << " is up"
-              << (state.peer.empty() ? "" : absl::StrCat(": ", state.peer));
-  } else {
-    LOG(WARNING) << "port " << name << " is down: " << state.why_down;
+  Seen& seen = seen_[id];
+  if (seen.why_down != state.why_down) {
+    seen.why_down = state.why_down;
+    ++seen.changes;
   }
-  told = {state.why_down, now};
+  if (seen.changes == 0) return;
+  std::string line = absl::StrCat("port ", tables_.ports.Get(id)->settings().name,
+                                  state.up ? " is up" : " is down: ", state.why_down);
+  if (!log_limit_.Take(line, now).has_value()) return;  // it is tried again
+  if (state.up && !state.peer.empty()) absl::StrAppend(&line, ": ", state.peer);
+  if (seen.changes > 1) {
+    absl::StrAppend(&line, " (", seen.changes, " changes since its last line)");
+  }
+  if (state.up) {
+    LOG(INFO) << line;
+  } else {
+    LOG(WARNING) << line;
+  }
+  seen.changes = 0;
 }
 
 void Node::SendDue(absl::Time now) {
@@ -231,27 +243,36 @@ void Node::SendDue(absl::Time now) {
     const Port& port = *tables_.ports.Get(due.port);
     const Ipv4Address own = port.settings().underlay_address;
     if (due.kind == Announcer::Due::kAnnounce) {
-      Send(due.port, MakeArpAnnouncement(port, due.address, /*as_reply=*/false, pool_));
-      Send(due.port, MakeArpAnnouncement(port, due.address, /*as_reply=*/true, pool_));
+      Send(due.port, MakeArpAnnouncement(port, due.address, /*as_reply=*/false, pool_), now);
+      Send(due.port, MakeArpAnnouncement(port, due.address, /*as_reply=*/true, pool_), now);
     } else {
-      Send(due.port, own.is_zero() ? MakeKeepAlive(port, pool_)
-                                   : MakeArpAnnouncement(port, own, /*as_reply=*/false, pool_));
+      Send(due.port,
+           own.is_zero() ? MakeKeepAlive(port, pool_)
+                         : MakeArpAnnouncement(port, own, /*as_reply=*/false, pool_),
+           now);
     }
   }
   const Neighbors::Actions actions = neighbors_.Due(now);
   for (const Neighbors::Request& request : actions.requests) {
     const Port& port = *tables_.ports.Get(request.uplink);
-    Send(request.uplink, MakeArpRequest(port, request.address, request.to, pool_));
+    Send(request.uplink, MakeArpRequest(port, request.address, request.to, pool_), now);
   }
+  for (const Ipv4Address& address : actions.silent) TellSilence(address, now);
   for (const Ipv4Address& address : actions.gone) {
+    VLOG(1) << neighbor_names_.at(address) << " does not answer any more, and is forgotten";
     owners_.Remove(neighbor_names_.at(address)).IgnoreError();
     neighbor_names_.erase(address);
   }
 }
 
-void Node::Send(PortId port, rte_mbuf* frame) {
-  const bool is_sent = frame != nullptr && workers_.Send(port, frame);
-  LOG_IF_EVERY_N(WARNING, !is_sent, 100) << "an ARP frame of podwarp's own could not be sent";
+void Node::Send(PortId port, rte_mbuf* frame, absl::Time now) {
+  if (frame != nullptr && workers_.Send(port, frame)) return;
+  const std::string& name = tables_.ports.Get(port)->settings().name;
+  if (const auto left_out = log_limit_.Take(absl::StrCat("own ARP by ", name), now)) {
+    LOG(WARNING) << "port " << name << ": an ARP frame of podwarp's own could not be sent: "
+                 << (frame == nullptr ? "no buffer is free" : "the worker is too busy")
+                 << LeftOut(*left_out);
+  }
 }
 
 void Node::Stop() {

@@ -17,6 +17,7 @@
 #include "control/announcer.h"
 #include "control/changes.h"
 #include "control/config.h"
+#include "control/log_limit.h"
 #include "control/neighbors.h"
 #include "control/port_factory.h"
 #include "control/services.h"
@@ -109,13 +110,15 @@ class Node {
 
   void Handle(const Event& event, absl::Time now);
   void HandleAnswer(const Event& event, absl::Time now);
+  void TellAnswer(const Neighbors::Neighbor& before, const Event& event, absl::Time now);
+  void TellSilence(Ipv4Address address, absl::Time now);
   void HandleWanted(const Event& event, absl::Time now);
   void HandleConflict(const Event& event, absl::Time now);
   void HandleArrival(const Event& event, absl::Time now);
   void CheckPorts(absl::Time now);
   void TellState(PortId id, const PortState& state, absl::Time now);
   void SendDue(absl::Time now);
-  void Send(PortId port, rte_mbuf* frame);
+  void Send(PortId port, rte_mbuf* frame, absl::Time now);
 
   // An owner "name" whose MAC is asked for on the uplink's segment.
   absl::Status AddNeighbor(const std::string& name, Ipv4Address address, PortId uplink,
@@ -145,12 +148,15 @@ class Node {
   uint64_t generation_ = 1;
   bool has_closed_ports_ = false;  // that a worker may still use
   absl::Time last_port_check_ = absl::InfinitePast();
-  // What the log says of each port: empty = up. And when it was last told something new of it.
-  struct Told {
+  // What was seen of each port: empty = up. And how often that has changed since the log's last
+  // line about it.
+  struct Seen {
     std::string why_down = "not looked at yet";
-    absl::Time when = absl::InfinitePast();
+    uint64_t changes = 0;
   };
-  std::map<PortId, Told> told_;
+  std::map<PortId, Seen> seen_;
+  // A guest that reboots some times is told of at once.
+  LogLimit log_limit_{{.burst = 3}};
 };
 
 }  // namespace podwarp

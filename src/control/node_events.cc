@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "control/node.h"
+#include "podwarp/dataplane/drop_reason.h"
 
 namespace podwarp {
 namespace {
@@ -32,14 +33,48 @@ void Node::Handle(const Event& event, absl::Time now) {
 }
 
 void Node::HandleAnswer(const Event& event, absl::Time now) {
-  if (!neighbors_.Answered(event.address, event.port, event.mac, now)) return;
+  const auto neighbor = neighbors_.all().find(event.address);
+  if (neighbor == neighbors_.all().end()) return;
+  const Neighbors::Neighbor before = neighbor->second;
+  const bool is_news = neighbors_.Answered(event.address, event.port, event.mac, now);
+  if (is_news || before.state != neighbor->second.state) TellAnswer(before, event, now);
+  if (!is_news) return;
   const std::string& name = neighbor_names_.at(event.address);
   const NextHopKind kind =
       absl::StartsWith(name, "node ") ? NextHopKind::kNode : NextHopKind::kNeighbor;
-  LOG(INFO) << name << " is at " << event.mac.ToString();
   const absl::Status status = owners_.Change(name, AdjacencyVia(event.port, kind, event.mac),
                                              [this] { PublishSettings(); });
   LOG_IF(ERROR, !status.ok()) << name << ": " << status.message();
+}
+
+void Node::TellAnswer(const Neighbors::Neighbor& before, const Event& event, absl::Time now) {
+  const std::string& name = neighbor_names_.at(event.address);
+  const std::string line = absl::StrCat(name, " is at ", event.mac.ToString());
+  // Of hosts that the kernel talks to there may be many.
+  if (!before.is_configured && !VLOG_IS_ON(1)) return;
+  const bool has_moved = before.mac.has_value() && before.mac != event.mac;
+  const auto left_out = log_limit_.Take(absl::StrCat(name, " is at"), now);
+  if (!left_out.has_value()) return;
+  if (has_moved) {
+    LOG(WARNING) << line << " now; it was at " << before.mac->ToString() << LeftOut(*left_out);
+  } else {
+    LOG(INFO) << line << (before.mac.has_value() ? " and answers again" : "") << LeftOut(*left_out);
+  }
+}
+
+// It was asked several times in vain.
+void Node::TellSilence(Ipv4Address address, absl::Time now) {
+  const std::string& name = neighbor_names_.at(address);
+  const auto left_out = log_limit_.Take(absl::StrCat(name, " is silent"), now);
+  if (!left_out.has_value()) return;
+  const Neighbors::Neighbor& neighbor = neighbors_.all().at(address);
+  LOG(WARNING) << name << " does not answer ARP for " << address.ToString() << " on port "
+               << tables_.ports.Get(neighbor.uplink)->settings().name << "; frames to it "
+               << (neighbor.mac.has_value()
+                       ? absl::StrCat("go on to ", neighbor.mac->ToString())
+                       : absl::StrCat("are dropped (",
+                                      std::string(Name(DropReason::kNeighborUnresolved)), ")"))
+               << LeftOut(*left_out);
 }
 
 void Node::HandleWanted(const Event& event, absl::Time now) {
@@ -48,7 +83,10 @@ void Node::HandleWanted(const Event& event, absl::Time now) {
   if (segment.kind != NextHopKind::kOnLink) return;
   const std::string name = absl::StrCat("neighbor ", event.address.ToString());
   const absl::Status status = AddNeighbor(name, event.address, segment.port, false, now);
-  LOG_IF_EVERY_N(WARNING, !status.ok(), 100) << status.message();
+  if (status.ok()) return;
+  if (const auto left_out = log_limit_.Take("neighbor wanted", now)) {
+    LOG(WARNING) << status.message() << LeftOut(*left_out);
+  }
 }
 
 void Node::HandleConflict(const Event& event, absl::Time now) {
@@ -57,11 +95,16 @@ void Node::HandleConflict(const Event& event, absl::Time now) {
   // The port may be gone meanwhile, or the claim have come true.
   if (port == nullptr || owner.port == event.port) return;
   if (PodRecord* pod = PodBehind(event.port)) ++pod->conflicts;
-  LOG_EVERY_N(WARNING, 100) << "address conflict: " << event.mac.ToString() << " on port "
-                            << port->settings().name << " claims " << event.address.ToString()
-                            << ", which belongs to " << owners_.OwnerOf(event.address);
-  // Rule 11: on a wire it is defended only if podwarp would answer for it there.
   const PortSettings& settings = port->settings();
+  const std::string who =
+      absl::StrCat(settings.role == PortRole::kPod ? "pod " : "port ", settings.name);
+  // Not a place for each address: a host can claim them all.
+  if (const auto left_out = log_limit_.Take(absl::StrCat("conflict by ", who), now)) {
+    LOG(WARNING) << "address conflict: " << event.mac.ToString() << " behind " << who << " claims "
+                 << event.address.ToString() << ", which belongs to "
+                 << owners_.OwnerOf(event.address) << LeftOut(*left_out);
+  }
+  // Rule 11: on a wire it is defended only if podwarp would answer for it there.
   const bool is_ours_to_say =
       settings.role != PortRole::kUplink ||
       (settings.announce_pods && owner.kind == NextHopKind::kPod) ||
@@ -76,7 +119,9 @@ void Node::HandleArrival(const Event& event, absl::Time now) {
   if (pod == nullptr || now - pod->last_arrival < kArrivalPause) return;
   pod->last_arrival = now;
   const std::string name = absl::StrCat("pod ", pod->config.full_name());
-  LOG(INFO) << name << " says that it lives here now";
+  if (const auto left_out = log_limit_.Take(absl::StrCat(name, " lives here"), now)) {
+    LOG(INFO) << name << " says that it lives here now" << LeftOut(*left_out);
+  }
   ++generation_;
   for (const Ipv4Address& address : pod->config.addresses) {
     const absl::Status status = owners_.Claim(name, Ipv4Prefix::Host(address), generation_);

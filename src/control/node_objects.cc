@@ -143,9 +143,8 @@ void Node::OpenPod(PodRecord& pod, absl::Time now) {
   const absl::StatusOr<PortId> port = AddPort(port_factory_.OpenPodPort(pod.config));
   if (!port.ok()) {
     const std::string why(port.status().message());
-    if (why != pod.why_down) {
-      LOG(WARNING) << "pod " << pod.config.full_name() << " has no port: " << why;
-    }
+    const std::string line = absl::StrCat(PodName(pod.config), " has no port: ", why);
+    if (why != pod.why_down && log_limit_.Take(line, now).has_value()) LOG(WARNING) << line;
     pod.why_down = why;
     pod.next_try = now + kPortRetry;
     return;
@@ -191,13 +190,16 @@ void Node::ClosePod(PodRecord& pod) {
   announcer_.RemovePort(pod.port);
   workers_.Detach(pod.port);
   tables_.ports.Remove(pod.port);
-  told_.erase(pod.port);
+  seen_.erase(pod.port);
   pod.port = kNoPort;
   has_closed_ports_ = true;
 }
 
 void Node::LosePod(PodRecord& pod, const std::string& why, absl::Time now) {
-  LOG(WARNING) << "pod " << pod.config.full_name() << " has lost its port: " << why;
+  if (const auto left_out =
+          log_limit_.Take(absl::StrCat(PodName(pod.config), " has lost its port"), now)) {
+    LOG(WARNING) << PodName(pod.config) << " has lost its port: " << why << LeftOut(*left_out);
+  }
   ClosePod(pod);
   pod.why_down = why;
   pod.next_try = now + kPortRetry;
