@@ -88,14 +88,23 @@ void Reconciler::LogHidden(Origin origin) const {
 
 std::vector<EditResult> Reconciler::Apply(std::span<const Edit> edits) {
   const std::lock_guard lock(mutex_);
-  return ApplyHeld(edits);
+  return ApplyHeld(edits, Sayer(Origin::kApi));
 }
 
-std::vector<EditResult> Reconciler::ApplyHeld(std::span<const Edit> edits) {
+std::vector<EditResult> Reconciler::ApplyHeld(std::span<const Edit> edits, std::string_view who) {
   std::vector<EditResult> results(edits.size());
   const std::vector<Step> steps = Make(edits, Origin::kApi, &results);
   const absl::Status written = Write(edits, steps);
-  if (!written.ok()) TakeBack(steps);
+  if (written.ok()) {
+    Tell(steps, who);
+  } else {
+    TakeBack(steps);
+    if (const auto left_out = log_limit_.Take("state file", ControlLoop::Now())) {
+      LOG(ERROR) << "what " << who
+                 << " wanted could not be kept, and is taken back: " << written.message()
+                 << LeftOut(*left_out);
+    }
+  }
   for (const Step& step : steps) {
     if (written.ok()) {
       unreadable_.erase(NameOf(edits[step.edit].kind, edits[step.edit].key));
@@ -112,14 +121,20 @@ std::vector<EditResult> Reconciler::ApplyKubernetes(std::span<const Edit> edits)
   std::vector<EditResult> results(edits.size());
   const std::lock_guard lock(mutex_);
   const std::vector<Step> steps = Make(edits, Origin::kKubernetes, &results);
+  Tell(steps, Sayer(Origin::kKubernetes));
+  VLOG(2) << "Kubernetes: " << edits.size() << " edit(s), of which " << steps.size()
+          << " changed something";
   BringBack();
   size_t logged = 0;
   for (size_t i = 0; i < steps.size() && logged < kMostLogged; ++i) {
     const Edit& edit = edits[steps[i].edit];
     const std::optional<DesiredState::Listed> there = state_.Find(edit.kind, edit.key);
     if (!there.has_value() || there->why_hidden.empty()) continue;
-    LOG(WARNING) << "what Kubernetes said has no place: " << NameOf(edit.kind, edit.key) << ": "
-                 << there->why_hidden;
+    const std::string name = NameOf(edit.kind, edit.key);
+    const auto left_out = log_limit_.Take(name, ControlLoop::Now());
+    if (!left_out.has_value()) continue;
+    LOG(WARNING) << "what Kubernetes said has no place: " << name << ": " << there->why_hidden
+                 << LeftOut(*left_out);
     ++logged;
   }
   return results;
@@ -140,7 +155,7 @@ absl::Status Reconciler::MovePod(const std::string& pod,
   }
   moved.addresses = addresses;
   const Edit edit{.kind = ObjectKind::kPod, .key = pod, .object = std::move(moved)};
-  return ApplyHeld({&edit, 1})[0].status;
+  return ApplyHeld({&edit, 1}, Sayer(Origin::kKubernetes))[0].status;
 }
 
 std::vector<Reconciler::Step> Reconciler::Make(std::span<const Edit> edits, Origin origin,
@@ -223,15 +238,30 @@ absl::Status Reconciler::MakeWhole(const DesiredState::Made& made) {
 void Reconciler::BringBack() {
   while (std::optional<DesiredState::Returned> returned = state_.BringBack()) {
     const absl::Status status = MakeWhole(returned->made);
-    if (status.ok()) continue;
+    if (status.ok()) {
+      for (const Change& change : returned->made.changes) {
+        change_log_.Tell(change, Sayer(returned->object.origin), ControlLoop::Now());
+      }
+      continue;
+    }
     state_.Undo(returned->made);
     DesiredState::HiddenObject& hidden = returned->object;
     hidden.why = std::string(status.message());
     hidden.waits_for.clear();
     state_.Hide(hidden);
-    LOG(ERROR) << Sayer(hidden.origin) << ": "
-               << NameOf(KindOf(hidden.object), KeyOf(hidden.object))
-               << " can't come back: " << hidden.why;
+    const std::string name = NameOf(KindOf(hidden.object), KeyOf(hidden.object));
+    if (const auto left_out = log_limit_.Take(name, ControlLoop::Now())) {
+      LOG(ERROR) << Sayer(hidden.origin) << ": " << name << " can't come back: " << hidden.why
+                 << LeftOut(*left_out);
+    }
+  }
+}
+
+void Reconciler::Tell(const std::vector<Step>& steps, std::string_view who) {
+  for (const Step& step : steps) {
+    for (const Change& change : step.made.changes) {
+      change_log_.Tell(change, who, ControlLoop::Now());
+    }
   }
 }
 
@@ -304,6 +334,9 @@ absl::StatusOr<Reconciler::Reloaded> Reconciler::Reload() {
     std::vector<const Change*> some;
     for (size_t k = i; k < std::min(i + kAtOnce, changes.size()); ++k) some.push_back(&changes[k]);
     const Progress progress = MakeOnNode(some);
+    for (size_t k = 0; k < progress.made; ++k) {
+      change_log_.Tell(*some[k], "reload", ControlLoop::Now());
+    }
     i += progress.made;
     if (progress.refusal.ok()) continue;
     TakeRefusalOfReload(changes[i], progress.refusal, before, &reloaded);

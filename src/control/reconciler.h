@@ -14,10 +14,12 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "control/change_log.h"
 #include "control/control_loop.h"
 #include "control/desired_state.h"
 #include "control/node.h"
@@ -78,7 +80,8 @@ class Reconciler {
     DesiredState::Made made;
   };
   // REQUIRES: mutex_ is held, here and in what follows.
-  std::vector<EditResult> ApplyHeld(std::span<const Edit> edits);
+  // `who` wants them: for the log.
+  std::vector<EditResult> ApplyHeld(std::span<const Edit> edits, std::string_view who);
   // Makes edits of the API or of Kubernetes. Gives those that changed something.
   std::vector<Step> Make(std::span<const Edit> edits, Origin origin,
                          std::vector<EditResult>* results);
@@ -95,6 +98,7 @@ class Reconciler {
   void TakeBack(const std::vector<Step>& steps);
   void TakeBackOnNode(std::span<const Change> changes);
   void LogHidden(Origin origin) const;
+  void Tell(const std::vector<Step>& steps, std::string_view who);
   // Has the node make the changes, up to the first that it refuses; a null is none.
   struct Progress {
     size_t made = 0;
@@ -116,6 +120,9 @@ class Reconciler {
   DesiredState state_;  // under mutex_, as are writes to the store, and
   // what is in the store, but can't be read: "pod default/web-1", and why.
   std::map<std::string, std::string> unreadable_;
+  ChangeLog change_log_;
+  // Of what has no place, or could not be written: an object can be given as often as one likes.
+  LogLimit log_limit_{{.burst = 3}};
 };
 
 }  // namespace podwarp
