@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "control/log_limit.h"
 #include "kubernetes/backoff.h"
 #include "kubernetes/kubeconfig.h"
 #include "kubernetes/objects.h"
@@ -46,6 +47,7 @@ absl::StatusOr<std::unique_ptr<ApiClient>> Connect(const KubernetesConfig& confi
 std::vector<Ipv4Prefix> WaitForPodRanges(const ApiClient& client, const std::string& node) {
   for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, EndAtOnce);
   Backoff backoff(kFirstWait, kLongestWait);
+  LogLimit limit;
   std::mt19937 random(std::random_device{}());
   for (;;) {
     absl::StatusOr<std::vector<Ipv4Prefix>> ranges = AskForPodRanges(client, node);
@@ -53,8 +55,11 @@ std::vector<Ipv4Prefix> WaitForPodRanges(const ApiClient& client, const std::str
       for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, SIG_DFL);
       return *std::move(ranges);
     }
-    LOG(WARNING) << "waits for Node " << node << " and its pod ranges, which the configuration "
-                 << "leaves to Kubernetes: " << ranges.status().message();
+    const std::string why(ranges.status().message());
+    if (const auto left_out = limit.Take(why, absl::Now())) {
+      LOG(WARNING) << "waits for Node " << node << " and its pod ranges, which the configuration "
+                   << "leaves to Kubernetes: " << why << LeftOut(*left_out);
+    }
     absl::SleepFor(backoff.Next(std::uniform_real_distribution(0.0, 1.0)(random)));
   }
 }

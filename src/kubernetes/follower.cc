@@ -14,6 +14,7 @@ constexpr size_t kMostSentences = 50;
 // What is given to the node in one go, so that Stop() needn't wait for a whole cluster.
 constexpr size_t kMostEdits = 1'000;
 constexpr absl::Duration kMoveAgain = absl::Seconds(1);
+constexpr absl::Duration kLogRound = absl::Seconds(1);
 constexpr absl::Duration kRecordRound = absl::Milliseconds(200);
 
 OwnAnnotations AnnotationsOf(const Config& config) {
@@ -78,6 +79,10 @@ void Follower::RunEdits() {
     MovePods();
     ApplyEdits();
     NoteForReports();
+    if (const absl::Time now = absl::Now(); now >= next_log_) {
+      log_.Tell(Status(), now);
+      next_log_ = now + kLogRound;
+    }
   }
 }
 

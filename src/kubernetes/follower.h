@@ -23,6 +23,7 @@
 #include "kubernetes/api_client.h"
 #include "kubernetes/cancellation.h"
 #include "kubernetes/cluster_state.h"
+#include "kubernetes/follower_log.h"
 #include "kubernetes/node_record.h"
 #include "kubernetes/reflector.h"
 #include "kubernetes/refused_edits.h"
@@ -100,6 +101,8 @@ class Follower {
   };
   absl::btree_map<std::string, RefusedMove> refused_moves_;  // by the pod
   absl::Time next_moves_ = absl::InfinitePast();
+  FollowerLog log_;
+  absl::Time next_log_ = absl::InfinitePast();
 
   mutable std::mutex mutex_;
   std::vector<std::string> refused_;  // sentences
