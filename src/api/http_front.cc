@@ -8,12 +8,15 @@
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "api/bulk.h"
 #include "api/handlers.h"
 #include "api/paths.h"
+#include "control/control_loop.h"
+#include "control/log_limit.h"
 
 namespace podwarp {
 namespace {
@@ -103,6 +106,11 @@ std::optional<ApiAnswer> FaultOfType(const httplib::Request& request, bool is_bu
                                   is_bulk ? "application/x-ndjson" : kJson, ")"));
 }
 
+// For the log, in one line whatever a client makes of it.
+std::string NameOf(const httplib::Request& request) {
+  return absl::CHexEscape(absl::StrCat(request.method, " ", request.path).substr(0, kLongestPath));
+}
+
 // What cpp-httplib refuses by itself.
 std::string_view MeaningOf(int status) {
   switch (status) {
@@ -147,14 +155,20 @@ class HttpFront::Server : public httplib::Server {
                       "", MeaningOf(response.status)),
           &response);
     });
-    set_exception_handler([](const httplib::Request& request, httplib::Response& response,
-                             std::exception_ptr exception) {
+    set_logger([](const httplib::Request& request, const httplib::Response& response) {
+      VLOG(2) << "API: " << NameOf(request) << ": " << response.status;
+    });
+    set_exception_handler([this](const httplib::Request& request, httplib::Response& response,
+                                 std::exception_ptr exception) {
+      std::string why = "unknown";
       try {
         std::rethrow_exception(exception);
       } catch (const std::exception& e) {
-        LOG(ERROR) << "API: " << request.method << " " << request.path << ": " << e.what();
+        why = e.what();
       } catch (...) {
-        LOG(ERROR) << "API: " << request.method << " " << request.path << " failed";
+      }
+      if (const auto left_out = log_limit_.Take("failure", ControlLoop::Now())) {
+        LOG(ERROR) << "API: " << NameOf(request) << " failed: " << why << LeftOut(*left_out);
       }
       Say(ErrorAnswer(absl::InternalError("the request failed; the log says why"), ""), &response);
     });
@@ -283,6 +297,7 @@ class HttpFront::Server : public httplib::Server {
   ApiBackend* const backend_;
   const HttpLimits limits_;
   RateLimit rate_;
+  LogLimit log_limit_;
   std::atomic<int> bulks_{0};
 };
 

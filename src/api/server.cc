@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <exception>
 
+#include "control/control_loop.h"
+
 namespace podwarp {
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Open(const ApiServerSettings& settings,
@@ -49,7 +51,10 @@ void ApiServer::AcceptLoop() {
       Accept(fd);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
       // It will stay readable: no reason to spin until a descriptor is free.
-      LOG_EVERY_N(WARNING, 100) << "API: can't accept a connection: " << strerror(errno);
+      const int error = errno;
+      if (const auto left_out = log_limit_.Take("accept", ControlLoop::Now())) {
+        LOG(WARNING) << "API: can't accept a connection: " << strerror(error) << LeftOut(*left_out);
+      }
       Reap();
       MakeRoom();
       usleep(10'000);
@@ -60,6 +65,10 @@ void ApiServer::AcceptLoop() {
 void ApiServer::Accept(int fd) {
   Reap();
   if (clients_.size() >= settings_.connections && !MakeRoom()) {
+    if (const auto left_out = log_limit_.Take("refuse", ControlLoop::Now())) {
+      LOG(WARNING) << "API: a connection is refused: " << clients_.size()
+                   << " are open, and none of them waits" << LeftOut(*left_out);
+    }
     const std::string refusal = HttpFront::Refusal();
     send(fd, refusal.data(), refusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     close(fd);
@@ -71,13 +80,17 @@ void ApiServer::Accept(int fd) {
       try {
         front_.Serve(&client.connection);
       } catch (const std::exception& e) {
-        LOG(ERROR) << "API: a connection failed: " << e.what();
+        if (const auto left_out = log_limit_.Take("failure", ControlLoop::Now())) {
+          LOG(ERROR) << "API: a connection failed: " << e.what() << LeftOut(*left_out);
+        }
       }
       client.connection.Interrupt();  // the peer sees the end now; the descriptor waits for Reap()
       client.is_done.store(true);
     });
   } catch (const std::system_error& e) {
-    LOG(ERROR) << "API: no thread for a connection: " << e.what();
+    if (const auto left_out = log_limit_.Take("thread", ControlLoop::Now())) {
+      LOG(ERROR) << "API: no thread for a connection: " << e.what() << LeftOut(*left_out);
+    }
     clients_.pop_back();
   }
 }

@@ -15,6 +15,7 @@
 #include "api/connection.h"
 #include "api/http_front.h"
 #include "api/unix_listener.h"
+#include "control/log_limit.h"
 
 namespace podwarp {
 
@@ -61,6 +62,7 @@ class ApiServer {
   const std::unique_ptr<UnixListener> listener_;
   const int stop_fd_;
   std::list<Client> clients_;  // the accepting thread's
+  LogLimit log_limit_;
   std::thread accepting_;
 };
 
