@@ -74,16 +74,18 @@ KubernetesStatusSource StatusOf(const Follower* follower) {
 
 // Until a signal ends it.
 absl::Status Serve(const Config& config, const Options& options, const Follower* follower,
-                   ConnectionExpiry* expiry, Reconciler* reconciler, Node* node,
-                   ControlLoop* loop) {
+                   const Launch& launch, ConnectionExpiry* expiry, Reconciler* reconciler,
+                   Node* node, ControlLoop* loop) {
   Reloader reloader(reconciler);
   NodeBackend backend(options.config, reconciler, node, loop, StatusOf(follower));
   const absl::StatusOr<std::unique_ptr<ApiServer>> api = ServeApi(config, &backend);
   if (!api.ok()) return api.status();
   std::optional<ConfigWatch> watch;  // from here on the loop will run, which a reload waits for
   if (options.watch_config) watch.emplace(options.config, [&] { reloader.Ask(); });
-  LOG(INFO) << "node " << config.node_name << " forwards with " << node->workers().size()
-            << " worker(s), virtual MAC " << config.virtual_mac.ToString();
+  LOG(INFO) << "node " << config.node_name << " forwards with " << launch.Summary()
+            << "; virtual MAC " << config.virtual_mac.ToString() << "; " << config.uplinks.size()
+            << " uplink(s), " << node->pods().size() << " pod(s), " << node->remote_nodes().size()
+            << " other node(s), " << node->services().size() << " service(s)";
   DropWatch drops(node);
   const auto tick = [&](absl::Time now) {
     node->Tick(now);
@@ -122,13 +124,14 @@ int RunNode(const Config& config, const Options& options, const ApiClient* kuber
   if (status.ok()) status = StartTelemetry(&node, &loop, StatusOf(follower.get()));
   vhost.WaitUntilServed(absl::Seconds(5));
   if (status.ok()) {
-    status = Serve(config, options, follower.get(), &expiry, &reconciler, &node, &loop);
+    status = Serve(config, options, follower.get(), launch, &expiry, &reconciler, &node, &loop);
   }
   loop.Stop();  // nobody waits for one that never ran
   StopTelemetry();
   follower.reset();
   launch.StopWorkers(workers);
   node.Stop();
+  LOG(INFO) << "node " << config.node_name << " has stopped";
   return status.ok() ? 0 : Fail(status);
 }
 

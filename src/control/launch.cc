@@ -2,6 +2,7 @@
 
 #include <glog/logging.h>
 #include <rte_cycles.h>
+#include <rte_eal.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <sys/resource.h>
@@ -9,6 +10,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "control/state_store.h"
 #include "dataplane/plain_frames.h"
 #include "dataplane/want_neighbor.h"
@@ -77,12 +80,18 @@ EalOptions Launch::eal_options() const {
   return options;
 }
 
+std::string Launch::Summary() const {
+  return absl::StrCat(workers(), " worker(s) on core(s) ", absl::StrJoin(cores_, ","), "; ",
+                      BuffersNeeded(), " buffers in ", MemoryNeeded() >> 20, " MiB of ",
+                      rte_eal_has_hugepages() != 0 ? "hugepages" : "ordinary pages");
+}
+
 absl::StatusOr<rte_mempool*> Launch::MakePool() const {
   const uint32_t count = BuffersNeeded();
-  LOG(INFO) << "frames: " << count << " buffers, " << (MemoryNeeded() >> 20)
-            << " MiB: twice (1024 a receive queue of an uplink + 1024 a worker and such queue + "
-               "2624 a worker), at least memory.buffers; "
-            << workers() << " worker(s)";
+  VLOG(1) << "frames: " << count << " buffers, " << (MemoryNeeded() >> 20)
+          << " MiB: twice (1024 a receive queue of an uplink + 1024 a worker and such queue + "
+             "2624 a worker), at least memory.buffers; "
+          << workers() << " worker(s)";
   return MakeBufferPool(count, LargestMtu());
 }
 
@@ -100,8 +109,8 @@ WorkerSet Launch::MakeWorkers(Tables* tables, EventRing* events, rte_mempool* po
       .idle = {
           .may_sleep = config_.idle.mode == IdleMode::kAdaptive,
           .max_sleep_ns = static_cast<uint64_t>(absl::ToInt64Nanoseconds(config_.idle.max_sleep))}};
-  LOG(INFO) << "plain frames are found "
-            << (CanFindPlainFramesByAvx512() ? "eight at a time, by AVX-512" : "one by one");
+  VLOG(1) << "plain frames are found "
+          << (CanFindPlainFramesByAvx512() ? "eight at a time, by AVX-512" : "one by one");
   std::vector<std::unique_ptr<Worker>> made;
   for (options.id = 0; options.id < workers(); ++options.id) {
     made.push_back(std::make_unique<Worker>(options, tables, events, pool));

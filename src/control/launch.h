@@ -3,6 +3,8 @@
 
 #include <rte_mempool.h>
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/config.h"
@@ -19,6 +21,8 @@ class Launch {
 
   uint16_t workers() const { return static_cast<uint16_t>(cores_.size()); }
   EalOptions eal_options() const;
+  // "2 worker(s) on core(s) 1,2; 16384 buffers in 40 MiB of hugepages". After StartEal().
+  std::string Summary() const;
 
   // From here on: after StartEal().
   absl::StatusOr<rte_mempool*> MakePool() const;

@@ -39,7 +39,14 @@ absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
   FLAGS_logtostderr = true;
   gflags::SetUsageMessage(
       "forwards the frames of a Kubernetes node's pods\n\n"
-      "  podwarp --config=/etc/podwarp/node.yaml");
+      "  podwarp --config=/etc/podwarp/node.yaml\n\n"
+      "The log goes to stderr. --v=N, or GLOG_v=N in the environment, says how much is in it:\n"
+      "  0  what an operator acts on: start and stop, ports up and down, pods that come, go and\n"
+      "     move, nodes that fall silent, conflicts, drops that tell of a fault, reloads\n"
+      "  1  also nodes, routes and services that change, neighbours, how each port is opened, "
+      "what\n"
+      "     DPDK is started with, librte_vhost's own messages\n"
+      "  2  also each request to the API and each round of Kubernetes' changes");
   gflags::SetVersionString(PODWARP_VERSION);
   gflags::ParseCommandLineFlags(&argc, &argv, /*remove_flags=*/true);
   google::InitGoogleLogging(argv[0]);
