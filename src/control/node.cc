@@ -104,6 +104,7 @@ absl::StatusOr<PortId> Node::AddPort(absl::StatusOr<std::unique_ptr<Port>> port)
   if (!port.ok()) return port.status();
   absl::StatusOr<PortId> id = tables_.ports.Add(*std::move(port));
   if (!id.ok()) return id;
+  totals_.Begin(*id, workers_);
   if (absl::Status status = workers_.Attach(*id); !status.ok()) {
     tables_.ports.Remove(*id);
     return status;

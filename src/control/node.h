@@ -20,6 +20,7 @@
 #include "control/log_limit.h"
 #include "control/neighbors.h"
 #include "control/port_factory.h"
+#include "control/port_totals.h"
 #include "control/services.h"
 #include "control/worker_set.h"
 #include "podwarp/dataplane/event.h"
@@ -66,6 +67,10 @@ class Node {
   const Neighbors& neighbors() const { return neighbors_; }
   const Tables& tables() const { return tables_; }
   const WorkerSet& workers() const { return workers_; }
+  // What a worker has counted for a port that is there.
+  PortTotals TotalsOf(PortId port, size_t worker) const {
+    return totals_.Of(port, workers_, worker);
+  }
   // The MAC that frames for the remote node go to; unset while it is unknown.
   std::optional<MacAddress> MacOf(const RemoteNodeConfig& node) const;
 
@@ -141,6 +146,7 @@ class Node {
   Announcer announcer_;
   std::map<std::string, PodRecord> pods_;
   std::map<std::string, RemoteNodeConfig> remote_nodes_;
+  PortTotalsTable totals_;
   std::vector<Uplink> uplinks_;
   PortId host_port_ = kNoPort;
   absl::flat_hash_map<Ipv4Address, std::string> neighbor_names_;  // -> name in owners_
