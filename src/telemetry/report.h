@@ -22,6 +22,7 @@ namespace podwarp {
 
 // Summed over workers, in podwarp's view: what a pod sends is received. Bytes are of Ethernet
 // frames without frame check sequence.
+// Of a port, or a pod's port: since it was added.
 struct TrafficReport {
   uint64_t received_frames = 0;
   uint64_t received_bytes = 0;
@@ -33,8 +34,11 @@ struct TrafficReport {
     DropReason reason;
     uint64_t frames;
   };
-  std::vector<Drops> drops;
+  std::vector<Drops> drops;  // empty in a worker's report: DropReport has those
 };
+
+// "no port" for kNoPort, "port 7 (gone)" for one that isn't there (any more).
+std::string NameOfPort(const Node& node, PortId port);
 
 struct PortReport {
   PortSettings settings;
@@ -158,7 +162,8 @@ struct DropReport {
   uint64_t frames = 0;
   // Where each worker that has dropped for this reason last did so; no port twice.
   std::vector<std::string> last_ports;
-  std::vector<std::string> last_pods;  // who is behind these; "host" for the node's kernel
+  // Who is behind these, "host" being the node's kernel; nobody behind an uplink.
+  std::vector<std::string> last_pods;
 };
 DropReport ReportDrop(const Node& node, DropReason reason);
 // Errors: NotFound that shows the name.

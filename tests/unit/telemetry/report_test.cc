@@ -10,7 +10,6 @@ namespace podwarp::test {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 const MacAddress kGatewayMac = "02:00:00:00:00:01"_mac;
 const MacAddress kBroadcast = MacAddress::Broadcast();
@@ -68,11 +67,6 @@ TEST(Report, PortsSumWhatWorkersCounted) {
   EXPECT_GT(worker.busy_percent, 0);
   EXPECT_LE(worker.busy_percent, 100);
   EXPECT_GT(worker.cycles_per_frame, 0);
-
-  const DropReport drop = ReportDrop(*node, DropReason::kArpMalformed);
-  EXPECT_EQ(drop.frames, 1u);
-  EXPECT_THAT(drop.last_ports, ElementsAre("default/a1"));
-  EXPECT_THAT(ReportDrop(*node, DropReason::kNoRoute).last_ports, IsEmpty());
 }
 
 TEST(Report, AWorkerThatNeverRanIsIdle) {
@@ -190,13 +184,6 @@ TEST(Report, ArpIsAnsweredAsReported) {
     EXPECT_THAT(node.port("default/a1").TakeTransmitted(), testing::ElementsAreArray(expected))
         << mode;
   }
-}
-
-TEST(Report, DropReasonsAreFoundByName) {
-  ASSERT_TRUE(FindDropReason("ttl_expired").ok());
-  EXPECT_EQ(*FindDropReason("ttl_expired"), DropReason::kTtlExpired);
-  EXPECT_EQ(FindDropReason("TTL").status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(FindDropReason("TTL").status().message(), "there is no drop reason 'TTL'");
 }
 
 }  // namespace

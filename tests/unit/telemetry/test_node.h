@@ -66,6 +66,8 @@ class TestNode {
   Node* operator->() { return &node_; }
   MemoryPort& port(const std::string& name) { return ports_[name]; }
   Tables& tables() { return tables_; }
+  // For a test to count in the worker's place, while it doesn't run.
+  WorkerCounters& counters() { return const_cast<WorkerCounters&>(workers_[0].counters()); }
 
   // Has a worker take whatever was injected all the way, and ends it.
   void ForwardAll(uint64_t frames) {
