@@ -68,9 +68,18 @@ bool HttpConnection::WaitForRequest() {
   WaitsFromNow();
   const bool begun = Fill(limits_.idle);
   in_headers_ = true;
+  PartBegins();
+  return begun;
+}
+
+void HttpConnection::PartBegins() {
   moved_bytes_ = 0;
   waited_ = absl::ZeroDuration();
-  return begun;
+}
+
+bool HttpConnection::IsOver() const {
+  pollfd wait = {.fd = fd_, .events = POLLRDHUP, .revents = 0};
+  return poll(&wait, 1, 0) > 0;
 }
 
 ssize_t HttpConnection::Read(char* data, size_t size) {

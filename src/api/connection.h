@@ -36,6 +36,11 @@ class HttpConnection {
   // Its headers are whole. Before that, more than the limit's bytes are none at all.
   void HeadersEnd() { in_headers_ = false; }
 
+  // The answer has another part, which may not be there yet: patience begins anew with each.
+  void PartBegins();
+  // The peer has closed, or Interrupt() was called; asked while there is nothing to be written.
+  bool IsOver() const;
+
   // As read(2) and write(2), all of it; -1 if the peer is gone, or was too slow.
   ssize_t Read(char* data, size_t size);
   ssize_t Write(const char* data, size_t size);

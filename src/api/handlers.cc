@@ -149,13 +149,14 @@ ApiAnswer HandleGet(const ApiTarget& target, const ApiParameters& parameters, Ap
     case ApiResource::kObject:
       return GetObject(target, backend);
     case ApiResource::kReport:
-      return GetReport(target.path->pattern.substr(sizeof("/v1/") - 1), parameters, backend);
+      return GetReport(target.path->name(), parameters, backend);
     case ApiResource::kHealth:
       return GetHealth(false, backend);
     case ApiResource::kReadiness:
       return GetHealth(true, backend);
     case ApiResource::kBulk:
     case ApiResource::kReload:
+    case ApiResource::kStream:
       break;
   }
   return ErrorAnswer(absl::InternalError("this path has nothing to get"), "");

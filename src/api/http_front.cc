@@ -22,6 +22,8 @@ namespace podwarp {
 namespace {
 
 constexpr size_t kLongestPath = 1024;
+// How long a stream may be silent before it is looked at whether anybody still listens.
+constexpr absl::Duration kStreamWait = absl::Milliseconds(100);
 constexpr int kMostRequests = 10'000;  // of one connection
 
 constexpr char kJson[] = "application/json";
@@ -132,6 +134,9 @@ class HttpFront::Server : public httplib::Server {
   Server(ApiBackend* backend, const HttpLimits& limits)
       : backend_(backend), limits_(limits), rate_(limits.requests_per_second) {
     set_payload_max_length(limits.bulk_bytes);
+    // Without a socket of its own, cpp-httplib would take itself for stopped, and end each stream
+    // before its first part.
+    svr_sock_ = 0;
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
       return Route(request, &response) ? HandlerResponse::Handled : HandlerResponse::Unhandled;
     });
@@ -225,6 +230,10 @@ class HttpFront::Server : public httplib::Server {
       return say(
           ErrorAnswer(400, "invalid_argument", "", absl::StrCat(request.method, " takes no body")));
     }
+    if (target->path->resource == ApiResource::kStream) {
+      Stream(*target, request.params, response);
+      return true;
+    }
     const HttpConnection::Busy busy(current);
     if (request.method == "DELETE") return say(HandleDelete(*target, backend_));
     if (request.method == "POST") return say(HandlePost(*target, backend_));
@@ -280,6 +289,45 @@ class HttpFront::Server : public httplib::Server {
     return change.Finish();
   }
 
+  // Answers with whatever comes, until it ends or its reader goes. While nothing comes, nobody is
+  // kept waiting.
+  void Stream(const ApiTarget& target, const ApiParameters& parameters,
+              httplib::Response* response) {
+    const auto sending = std::make_shared<Sending>(&streams_);
+    if (sending->turn.number() > limits_.streams) {
+      Say(ErrorAnswer(
+              429, "too_many_requests", "",
+              absl::StrCat(limits_.streams, " streams (traces, captures) are open already")),
+          response);
+      return;
+    }
+    absl::StatusOr<std::unique_ptr<ApiStream>> stream =
+        backend_->OpenStream(target.path->name(), parameters);
+    if (!stream.ok()) {
+      Say(ErrorAnswer(stream.status(), ""), response);
+      return;
+    }
+    sending->stream = *std::move(stream);
+    response->status = 200;
+    response->set_chunked_content_provider(std::string(sending->stream->content_type()),
+                                           [sending](size_t, httplib::DataSink& sink) {
+                                             return SendPart(sending->stream.get(), &sink);
+                                           });
+  }
+
+  // False if there is nobody to have it.
+  static bool SendPart(ApiStream* stream, httplib::DataSink* sink) {
+    const std::optional<std::string> part = stream->Next(kStreamWait);
+    current->PartBegins();
+    bool is_sent = !current->IsOver();
+    if (is_sent && !part.has_value()) sink->done();
+    if (is_sent && part.has_value() && !part->empty()) {
+      is_sent = sink->write(part->data(), part->size());
+    }
+    if (!is_sent) current->set_failed();
+    return is_sent;
+  }
+
   // One of those at the same time.
   class Turn {
    public:
@@ -294,11 +342,20 @@ class HttpFront::Server : public httplib::Server {
     const int number_;
   };
 
+  // A stream's place, as long as its answer is there.
+  struct Sending {
+    explicit Sending(std::atomic<int>* count) : turn(count), busy(current) {}
+    const Turn turn;
+    const HttpConnection::Busy busy;
+    std::unique_ptr<ApiStream> stream;
+  };
+
   ApiBackend* const backend_;
   const HttpLimits limits_;
   RateLimit rate_;
   LogLimit log_limit_;
   std::atomic<int> bulks_{0};
+  std::atomic<int> streams_{0};
 };
 
 HttpFront::HttpFront(ApiBackend* backend, const HttpLimits& limits)

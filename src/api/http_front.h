@@ -20,6 +20,7 @@ struct HttpLimits {
   size_t object_bytes = 1 << 20;
   uint64_t bulk_bytes = 256ull << 20;  // of the body with many
   int bulks = 4;                       // at the same time
+  int streams = 8;                     // likewise
   double requests_per_second = 10'000;
 };
 

@@ -33,6 +33,8 @@ constexpr ApiPath kPaths[] = {
     {"/v1/arp", "GET", ApiResource::kReport, {}},
     {"/v1/config", "GET", ApiResource::kReport, {}},
     {"/v1/status", "GET", ApiResource::kReport, {}},
+    {"/v1/trace", "GET", ApiResource::kStream, {}},
+    {"/v1/capture", "GET", ApiResource::kStream, {}},
     {"/healthz", "GET", ApiResource::kHealth, {}},
     {"/readyz", "GET", ApiResource::kReadiness, {}},
 };
@@ -40,7 +42,7 @@ constexpr ApiPath kPaths[] = {
 }  // namespace
 
 bool ApiPath::Allows(std::string_view method) const {
-  if (method == "HEAD") method = "GET";
+  if (method == "HEAD" && resource != ApiResource::kStream) method = "GET";
   const std::vector<std::string> all = absl::StrSplit(std::string(methods), absl::ByString(", "));
   return std::find(all.begin(), all.end(), method) != all.end();
 }

@@ -10,14 +10,25 @@
 
 namespace podwarp {
 
-enum class ApiResource : uint8_t { kList, kObject, kBulk, kReload, kReport, kHealth, kReadiness };
+enum class ApiResource : uint8_t {
+  kList,
+  kObject,
+  kBulk,
+  kReload,
+  kReport,
+  kStream,
+  kHealth,
+  kReadiness
+};
 
 struct ApiPath {
   std::string_view pattern;  // as configs/openapi.yaml has it: /v1/pods/{namespace}/{name}
-  std::string_view methods;  // "GET, PUT, DELETE"; where there is GET, HEAD is served as well
+  std::string_view methods;  // "GET, PUT, DELETE"; where there is GET, HEAD is too, but of streams
   ApiResource resource;
   ObjectKind kind;  // of lists and objects
 
+  // Of a report or a stream, as the backend calls it.
+  std::string_view name() const { return pattern.substr(sizeof("/v1/") - 1); }
   // In upper case, as in `methods`, or HEAD.
   bool Allows(std::string_view method) const;
 };

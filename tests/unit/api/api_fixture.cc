@@ -111,6 +111,60 @@ int FakeBackend::waiting() const {
   return waiting_;
 }
 
+class FakeBackend::Stream : public ApiStream {
+ public:
+  Stream(FakeBackend* backend, std::string_view name)
+      : backend_(*backend), content_type_(absl::StrCat("application/", std::string(name))) {
+    ++backend_.streams_;
+  }
+  ~Stream() override {
+    const std::lock_guard lock(backend_.mutex_);
+    --backend_.streams_;
+  }
+
+  std::string_view content_type() const override { return content_type_; }
+  std::optional<std::string> Next(absl::Duration wait) override {
+    std::unique_lock lock(backend_.mutex_);
+    backend_.told_.wait_for(lock, absl::ToChronoMilliseconds(wait),
+                            [&] { return told() || !backend_.streams_kept_; });
+    if (told()) return backend_.parts_[next_++];
+    if (backend_.streams_kept_) return "";
+    return std::nullopt;
+  }
+
+ private:
+  bool told() const { return next_ < backend_.parts_.size(); }
+
+  FakeBackend& backend_;
+  const std::string content_type_;
+  size_t next_ = 0;
+};
+
+absl::StatusOr<std::unique_ptr<ApiStream>> FakeBackend::OpenStream(
+    std::string_view name, const ApiParameters& /*parameters*/) {
+  const std::lock_guard lock(mutex_);
+  const auto error = errors_.find(std::string(name));
+  if (error != errors_.end()) return error->second;
+  return std::make_unique<Stream>(this, name);
+}
+
+void FakeBackend::KeepStreams(bool kept) {
+  const std::lock_guard lock(mutex_);
+  streams_kept_ = kept;
+  told_.notify_all();
+}
+
+void FakeBackend::Tell(const std::string& part) {
+  const std::lock_guard lock(mutex_);
+  parts_.push_back(part);
+  told_.notify_all();
+}
+
+int FakeBackend::streams() const {
+  const std::lock_guard lock(mutex_);
+  return streams_;
+}
+
 RawClient::RawClient(const std::string& socket)
     : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_un address = {};

@@ -26,6 +26,8 @@ class FakeBackend : public ApiBackend {
   std::vector<Listed> List(ObjectKind kind, const std::string& after, size_t limit) override;
   absl::StatusOr<Json> Report(std::string_view name, const ApiParameters& parameters) override;
   absl::StatusOr<Json> Reload() override;
+  absl::StatusOr<std::unique_ptr<ApiStream>> OpenStream(std::string_view name,
+                                                        const ApiParameters& parameters) override;
   ObjectDefaults Defaults() override { return {.uplink = "up"}; }
 
   size_t size(ObjectKind kind) const;
@@ -36,8 +38,16 @@ class FakeBackend : public ApiBackend {
   void Block(bool blocked);
   // How many changes wait.
   int waiting() const;
+  // Streams, which end at once otherwise, go on until it is false again.
+  void KeepStreams(bool kept);
+  // All streams give this, too.
+  void Tell(const std::string& part);
+  // How many streams are open.
+  int streams() const;
 
  private:
+  class Stream;
+
   mutable std::mutex mutex_;
   std::condition_variable unblocked_;
   std::map<std::string, Object> objects_[std::size(kObjectKinds)];
@@ -45,6 +55,10 @@ class FakeBackend : public ApiBackend {
   size_t largest_batch_ = 0;
   bool blocked_ = false;
   int waiting_ = 0;
+  std::condition_variable told_;
+  std::vector<std::string> parts_;
+  bool streams_kept_ = false;
+  int streams_ = 0;
 };
 
 // A connection by which a test says any bytes.
@@ -63,12 +77,12 @@ class RawClient {
   std::string Receive();
   // All that comes until the peer closes.
   std::string ReceiveAll();
+  // Takes some more of what comes, for the calls above; false if the peer has closed.
+  bool Fill();
   // True if the peer closes within the time without a word.
   bool IsClosedWithin(int ms);
 
  private:
-  bool Fill();
-
   const int fd_;
   bool connected_ = false;
   std::string buffer_;
