@@ -12,6 +12,7 @@
 #include "api/node_backend.h"
 #include "api/server.h"
 #include "control/config_complete.h"
+#include "control/config_values.h"
 #include "control/config_watch.h"
 #include "control/connection_expiry.h"
 #include "control/control_loop.h"
@@ -24,6 +25,7 @@
 #include "control/state_store.h"
 #include "kubernetes/connect.h"
 #include "kubernetes/follower.h"
+#include "observe/watch.h"
 #include "platform/eal.h"
 #include "port/vhost_backend.h"
 #include "telemetry/commands.h"
@@ -72,27 +74,45 @@ KubernetesStatusSource StatusOf(const Follower* follower) {
   return [follower] { return follower->Status(); };
 }
 
+// What a running node is made of.
+struct Running {
+  const Config& config;
+  const Options& options;
+  const Launch& launch;
+  Tables& tables;
+  Node& node;
+  ConnectionExpiry& expiry;
+  Reconciler& reconciler;
+  const Follower* follower;  // nullptr: Kubernetes isn't followed
+  ControlLoop& loop;
+};
+
 // Until a signal ends it.
-absl::Status Serve(const Config& config, const Options& options, const Follower* follower,
-                   const Launch& launch, ConnectionExpiry* expiry, Reconciler* reconciler,
-                   Node* node, ControlLoop* loop) {
-  Reloader reloader(reconciler);
-  NodeBackend backend(options.config, reconciler, node, loop, StatusOf(follower));
+absl::Status Serve(const Running& running) {
+  const Config& config = running.config;
+  Node& node = running.node;
+  Watch watch(&node, &running.tables);
+  Reloader reloader(&running.reconciler);
+  NodeBackend backend(running.options.config, &running.reconciler, &node, &running.loop, &watch,
+                      StatusOf(running.follower));
   const absl::StatusOr<std::unique_ptr<ApiServer>> api = ServeApi(config, &backend);
   if (!api.ok()) return api.status();
-  std::optional<ConfigWatch> watch;  // from here on the loop will run, which a reload waits for
-  if (options.watch_config) watch.emplace(options.config, [&] { reloader.Ask(); });
-  LOG(INFO) << "node " << config.node_name << " forwards with " << launch.Summary()
+  // From here on the loop will run, which a reload waits for.
+  std::optional<ConfigWatch> config_watch;
+  if (running.options.watch_config) {
+    config_watch.emplace(running.options.config, [&] { reloader.Ask(); });
+  }
+  LOG(INFO) << "node " << config.node_name << " forwards with " << running.launch.Summary()
             << "; virtual MAC " << config.virtual_mac.ToString() << "; " << config.uplinks.size()
-            << " uplink(s), " << node->pods().size() << " pod(s), " << node->remote_nodes().size()
-            << " other node(s), " << node->services().size() << " service(s)";
-  DropWatch drops(node);
+            << " uplink(s), " << node.pods().size() << " pod(s), " << node.remote_nodes().size()
+            << " other node(s), " << node.services().size() << " service(s)";
+  DropWatch drops(&node);
   const auto tick = [&](absl::Time now) {
-    node->Tick(now);
+    node.Tick(now);
     drops.Tick(now);
-    expiry->Tick(rte_rdtsc());
+    running.expiry.Tick(rte_rdtsc());
   };
-  loop->Run(tick, [&] { reloader.Ask(); });
+  running.loop.Run(tick, [&] { reloader.Ask(); });
   return absl::OkStatus();
 }
 
@@ -124,7 +144,15 @@ int RunNode(const Config& config, const Options& options, const ApiClient* kuber
   if (status.ok()) status = StartTelemetry(&node, &loop, StatusOf(follower.get()));
   vhost.WaitUntilServed(absl::Seconds(5));
   if (status.ok()) {
-    status = Serve(config, options, follower.get(), launch, &expiry, &reconciler, &node, &loop);
+    status = Serve({.config = config,
+                    .options = options,
+                    .launch = launch,
+                    .tables = tables,
+                    .node = node,
+                    .expiry = expiry,
+                    .reconciler = reconciler,
+                    .follower = follower.get(),
+                    .loop = loop});
   }
   loop.Stop();  // nobody waits for one that never ran
   StopTelemetry();

@@ -147,11 +147,12 @@ absl::Status CheckNone(const ApiParameters& parameters) {
 }  // namespace
 
 NodeBackend::NodeBackend(std::string config_file, Reconciler* reconciler, const Node* node,
-                         ControlLoop* loop, KubernetesStatusSource kubernetes)
+                         ControlLoop* loop, Watch* watch, KubernetesStatusSource kubernetes)
     : config_file_(std::move(config_file)),
       reconciler_(*reconciler),
       node_(*node),
       loop_(*loop),
+      watch_(*watch),
       kubernetes_(std::move(kubernetes)) {}
 
 ObjectDefaults NodeBackend::Defaults() {
@@ -327,6 +328,11 @@ absl::StatusOr<Json> NodeBackend::Reload() {
   const absl::StatusOr<Reconciler::Reloaded> reloaded = reconciler_.Reload();
   if (!reloaded.ok()) return reloaded.status();
   return Json{{"changes", reloaded->changes}, {"failed", reloaded->failed}};
+}
+
+absl::StatusOr<std::unique_ptr<ApiStream>> NodeBackend::OpenStream(
+    std::string_view name, const ApiParameters& /*parameters*/) {
+  return absl::UnimplementedError(absl::StrCat("there is no stream ", std::string(name), " yet"));
 }
 
 }  // namespace podwarp

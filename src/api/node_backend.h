@@ -10,6 +10,7 @@
 #include "control/kubernetes_status.h"
 #include "control/node.h"
 #include "control/reconciler.h"
+#include "observe/watch.h"
 
 namespace podwarp {
 
@@ -18,7 +19,7 @@ class NodeBackend final : public ApiBackend {
   // `config_file` is what reports call it. All pointers outlive the backend, as does what
   // `kubernetes` asks.
   NodeBackend(std::string config_file, Reconciler* reconciler, const Node* node, ControlLoop* loop,
-              KubernetesStatusSource kubernetes = nullptr);
+              Watch* watch, KubernetesStatusSource kubernetes = nullptr);
 
   std::vector<EditResult> Apply(std::span<const Edit> edits) override {
     return reconciler_.Apply(edits);
@@ -28,6 +29,8 @@ class NodeBackend final : public ApiBackend {
   absl::StatusOr<nlohmann::ordered_json> Report(std::string_view name,
                                                 const ApiParameters& parameters) override;
   absl::StatusOr<nlohmann::ordered_json> Reload() override;
+  absl::StatusOr<std::unique_ptr<ApiStream>> OpenStream(std::string_view name,
+                                                        const ApiParameters& parameters) override;
   ObjectDefaults Defaults() override;
 
  private:
@@ -46,6 +49,7 @@ class NodeBackend final : public ApiBackend {
   Reconciler& reconciler_;
   const Node& node_;
   ControlLoop& loop_;
+  Watch& watch_;
   const KubernetesStatusSource kubernetes_;
   const absl::Time start_ = ControlLoop::Now();
 };

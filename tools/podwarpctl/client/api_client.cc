@@ -18,6 +18,7 @@ namespace {
 constexpr size_t kLongestSocketPath = sizeof(sockaddr_un::sun_path) - 1;
 // The node's control thread may have much to do, say a file with a million routes.
 constexpr time_t kPatienceSeconds = 300;
+constexpr time_t kEndlessSeconds = 1'000'000'000;  // a stream may be silent
 
 // Why connecting fails, which cpp-httplib doesn't say; empty if it works now.
 std::string WhyNotConnected(const std::string& socket) {
@@ -83,9 +84,6 @@ class ApiClient::Http {
     return answer;
   }
 
-  httplib::Client client;
-
- private:
   static absl::Status Unanswered(httplib::Error error, const std::string& socket) {
     const std::string why = WhyNotConnected(socket);
     if (!why.empty()) {
@@ -95,6 +93,8 @@ class ApiClient::Http {
                                                absl::AsciiStrToLower(httplib::to_string(error)),
                                                ")"));
   }
+
+  httplib::Client client;
 };
 
 ApiClient::ApiClient(const std::string& socket)
@@ -138,6 +138,38 @@ absl::StatusOr<Json> ApiClient::PostLines(const std::string& path, std::istream*
                      ": there is too much of it, or too many such changes are under way"));
   }
   return http_->Read(result, socket_);
+}
+
+absl::Status ApiClient::GetStream(const std::string& path,
+                                  const std::function<bool(std::string_view part)>& take) {
+  if (is_stopped_) return absl::OkStatus();
+  int status = 0;
+  bool is_enough = false;
+  std::string refusal;
+  http_->client.set_read_timeout(kEndlessSeconds);
+  const httplib::Result result = http_->client.Get(
+      path,
+      [&](const httplib::Response& response) {
+        status = response.status;
+        return true;
+      },
+      [&](const char* data, size_t size) {
+        if (status != 200) {
+          refusal.append(data, size);
+          return true;
+        }
+        is_enough = !take({data, size});
+        return !is_enough;
+      });
+  http_->client.set_read_timeout(kPatienceSeconds);
+  if (is_enough || is_stopped_) return absl::OkStatus();
+  if (result && status != 200) return Refusal(status, refusal);
+  return result ? absl::OkStatus() : Http::Unanswered(result.error(), socket_);
+}
+
+void ApiClient::Stop() {
+  is_stopped_ = true;
+  http_->client.stop();
 }
 
 std::string InPath(std::string_view name) {

@@ -6,6 +6,8 @@
 // Thread rule: one thread at a time. Source: configs/openapi.yaml.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <istream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -34,12 +36,20 @@ class ApiClient {
   absl::StatusOr<Json> PostLines(const std::string& path, std::istream* lines,
                                  const std::string& name);
 
+  // A GET of what goes on: `take` has each part as it comes, wherever it is cut. All is well if
+  // `take` returns false, Stop() is called, or that was all.
+  absl::Status GetStream(const std::string& path,
+                         const std::function<bool(std::string_view part)>& take);
+  // Ends the GetStream() that is under way. Any thread.
+  void Stop();
+
   const std::string& socket() const { return socket_; }
 
  private:
   class Http;  // with cpp-httplib, whose header takes a second to compile
 
   const std::string socket_;
+  std::atomic<bool> is_stopped_{false};
   const std::unique_ptr<Http> http_;
 };
 
