@@ -9,6 +9,7 @@
 #include "api/connections.h"
 #include "control/config_values.h"
 #include "control/object_json.h"
+#include "observe/capture_stream.h"
 #include "telemetry/describe.h"
 #include "telemetry/report.h"
 
@@ -331,7 +332,8 @@ absl::StatusOr<Json> NodeBackend::Reload() {
 }
 
 absl::StatusOr<std::unique_ptr<ApiStream>> NodeBackend::OpenStream(
-    std::string_view name, const ApiParameters& /*parameters*/) {
+    std::string_view name, const ApiParameters& parameters) {
+  if (name == "capture") return CaptureStream::Open(parameters, &node_, &watch_, &loop_);
   return absl::UnimplementedError(absl::StrCat("there is no stream ", std::string(name), " yet"));
 }
 
