@@ -16,6 +16,7 @@ void AddCommands(CLI::App* app, Action* chosen) {
   AddServiceListCommands(app, chosen);
   AddReportCommands(app, chosen);
   AddTopCommand(app, chosen);
+  AddCaptureCommand(app, chosen);
   AddPodCommands(app, chosen);
   AddNodeCommands(app, chosen);
   AddRouteCommands(app, chosen);

@@ -33,6 +33,7 @@ void AddListCommands(CLI::App* app, Action* chosen);         // pods, nodes, rou
 void AddServiceListCommands(CLI::App* app, Action* chosen);  // services, connections
 void AddReportCommands(CLI::App* app, Action* chosen);       // ports, workers, drops
 void AddTopCommand(CLI::App* app, Action* chosen);
+void AddCaptureCommand(CLI::App* app, Action* chosen);
 void AddPodCommands(CLI::App* app, Action* chosen);      // pod add, pod del
 void AddNodeCommands(CLI::App* app, Action* chosen);     // node add, node del
 void AddRouteCommands(CLI::App* app, Action* chosen);    // route add, route del
