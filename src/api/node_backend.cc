@@ -6,10 +6,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "api/connections.h"
 #include "control/config_values.h"
 #include "control/object_json.h"
 #include "observe/capture_stream.h"
+#include "telemetry/connection_search.h"
 #include "telemetry/describe.h"
 #include "telemetry/report.h"
 
@@ -78,6 +78,27 @@ Json ReportDrops(const Node& node) {
     items.push_back(DescribeAsJson(ReportDrop(node, static_cast<DropReason>(i))));
   }
   return Items(std::move(items));
+}
+
+Json DescribeStages(const Node& node, std::optional<size_t> worker) {
+  Json items = Json::array();
+  for (size_t i = 0; i < kStages; ++i) {
+    items.push_back(DescribeAsJson(ReportStage(node, static_cast<Stage>(i), worker)));
+  }
+  return Items(std::move(items));
+}
+
+// Of each worker, and of all.
+Json ReportLatencies(const Node& node) {
+  Json items = Json::array();
+  for (size_t i = 0; i < node.workers().size(); ++i) {
+    Json item = {{"lcore", ReportWorker(node, i).lcore}};
+    item.update(DescribeAsJson(ReportLatency(node, i)));
+    items.push_back(std::move(item));
+  }
+  Json report = Items(std::move(items));
+  report["all"] = DescribeAsJson(ReportLatency(node));
+  return report;
 }
 
 Json CountPorts(const Node& node) {
@@ -205,10 +226,13 @@ absl::StatusOr<Json> NodeBackend::Ask(const std::function<Json()>& question) {
 absl::StatusOr<Json> NodeBackend::Report(std::string_view name, const ApiParameters& parameters) {
   if (name == "arp") return ReportArp(parameters);
   if (name == "connections") return ReportConnections(parameters);
+  if (name == "route") return ReportRoute(parameters);
+  if (name == "stages") return ReportStages(parameters);
   if (absl::Status status = CheckNone(parameters); !status.ok()) return status;
   if (name == "ports") return Ask([&] { return ReportPorts(node_); });
   if (name == "workers") return Ask([&] { return ReportWorkers(node_); });
   if (name == "drops") return Ask([&] { return ReportDrops(node_); });
+  if (name == "latency") return Ask([&] { return ReportLatencies(node_); });
   if (name == "status") return ReportStatus();
   if (name == "config") {
     return reconciler_.WithState([](const DesiredState& state) {
@@ -301,20 +325,34 @@ absl::StatusOr<Json> NodeBackend::ReportArp(const ApiParameters& parameters) {
   });
 }
 
+absl::StatusOr<Json> NodeBackend::ReportRoute(const ApiParameters& parameters) {
+  std::optional<Ipv4Address> to;
+  for (const auto& [name, value] : parameters) {
+    if (name != "to") return Wrong(name, "unknown parameter (known: to)");
+    const absl::StatusOr<Ipv4Address> address = Ipv4Address::Parse(value);
+    if (!address.ok()) return Wrong(name, std::string(address.status().message()));
+    to = *address;
+  }
+  if (!to.has_value()) return Wrong("to", "an address is missing");
+  return Ask([&] { return DescribeAsJson(podwarp::ReportRoute(node_, *to)); });
+}
+
+absl::StatusOr<Json> NodeBackend::ReportStages(const ApiParameters& parameters) {
+  std::optional<size_t> worker;
+  for (const auto& [name, value] : parameters) {
+    if (name != "lcore") return Wrong(name, "unknown parameter (known: lcore)");
+    const auto workers = static_cast<uint32_t>(node_.workers().size());
+    const absl::StatusOr<uint32_t> lcore = ParseIntegerIn(value, 1, workers);
+    if (!lcore.ok()) return Wrong(name, std::string(lcore.status().message()));
+    worker = *lcore - 1;  // lcore 0 is the control thread
+  }
+  return Ask([&] { return DescribeStages(node_, worker); });
+}
+
 absl::StatusOr<Json> NodeBackend::ReportConnections(const ApiParameters& parameters) {
   const absl::StatusOr<ConnectionQuery> query = ParseConnectionQuery(parameters);
   if (!query.ok()) return query.status();
-  std::optional<Ipv4Address> service;
-  if (!query->service.empty()) {
-    const auto found = reconciler_.WithState([&](const DesiredState& state) {
-      return state.Find(ObjectKind::kService, query->service);
-    });
-    if (!found.has_value()) {
-      return absl::NotFoundError(absl::StrCat("there is no service ", query->service));
-    }
-    service = std::get<ServiceConfig>(found->object).address;
-  }
-  ConnectionSearch search(*query, service);
+  ConnectionSearch search(*query);
   absl::StatusOr<bool> goes_on = true;
   while (goes_on.ok() && *goes_on) {
     if (!loop_.Call([&] { goes_on = search.Step(node_); })) {
@@ -322,7 +360,16 @@ absl::StatusOr<Json> NodeBackend::ReportConnections(const ApiParameters& paramet
     }
   }
   if (!goes_on.ok()) return goes_on.status();
-  return std::move(search).Take();
+  const ConnectionPage page = std::move(search).Take();
+  Json items = Json::array();
+  for (const ConnectionReport& connection : page.connections) {
+    items.push_back(DescribeAsJson(connection));
+  }
+  Json report = Items(std::move(items));
+  report["next"] = page.next.has_value() ? Json(*page.next) : Json(nullptr);
+  report["in_use"] = page.in_use;
+  report["capacity"] = page.capacity;
+  return report;
 }
 
 absl::StatusOr<Json> NodeBackend::Reload() {

@@ -41,6 +41,8 @@ class NodeBackend final : public ApiBackend {
   // What the control thread says. Errors: Unavailable if it doesn't run (any more).
   absl::StatusOr<Json> Ask(const std::function<Json()>& question);
   absl::StatusOr<Json> ReportArp(const ApiParameters& parameters);
+  absl::StatusOr<Json> ReportRoute(const ApiParameters& parameters);
+  absl::StatusOr<Json> ReportStages(const ApiParameters& parameters);
   absl::StatusOr<Json> ReportConnections(const ApiParameters& parameters);
   absl::StatusOr<Json> ReportStatus();
   Json ReportNode();  // the control thread

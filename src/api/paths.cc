@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "control/config_values.h"
 
 namespace podwarp {
 namespace {
@@ -29,7 +28,10 @@ constexpr ApiPath kPaths[] = {
     {"/v1/ports", "GET", ApiResource::kReport, {}},
     {"/v1/workers", "GET", ApiResource::kReport, {}},
     {"/v1/drops", "GET", ApiResource::kReport, {}},
+    {"/v1/stages", "GET", ApiResource::kReport, {}},
+    {"/v1/latency", "GET", ApiResource::kReport, {}},
     {"/v1/connections", "GET", ApiResource::kReport, {}},
+    {"/v1/route", "GET", ApiResource::kReport, {}},
     {"/v1/arp", "GET", ApiResource::kReport, {}},
     {"/v1/config", "GET", ApiResource::kReport, {}},
     {"/v1/status", "GET", ApiResource::kReport, {}},
@@ -62,37 +64,6 @@ absl::StatusOr<ApiTarget> FindTarget(std::string_view path) {
     return ApiTarget{.path = &known, .key = *std::move(key)};
   }
   return absl::NotFoundError(absl::StrCat("there is no path ", std::string(path)));
-}
-
-absl::StatusOr<std::string> ParseKey(ObjectKind kind, const std::string& text) {
-  if (text.find('\0') != std::string::npos) {
-    return absl::InvalidArgumentError("a name can't have a zero byte");
-  }
-  switch (kind) {
-    case ObjectKind::kPod:
-    case ObjectKind::kService: {
-      const size_t slash = text.find('/');
-      if (slash == std::string::npos) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "'", text, "' is not a ", std::string(ToString(kind)), " (expected namespace/name)"));
-      }
-      const absl::StatusOr<std::string> its_namespace = ParseDnsLabel(text.substr(0, slash));
-      if (!its_namespace.ok()) return its_namespace.status();
-      const std::string rest = text.substr(slash + 1);
-      const absl::StatusOr<std::string> name =
-          kind == ObjectKind::kPod ? ParseDnsSubdomain(rest) : ParseDnsLabel(rest);
-      if (!name.ok()) return name.status();
-      return text;
-    }
-    case ObjectKind::kNode:
-      return ParseDnsSubdomain(text);
-    case ObjectKind::kRoute: {
-      const absl::StatusOr<Ipv4Prefix> prefix = Ipv4Prefix::Parse(text);
-      if (!prefix.ok()) return prefix.status();
-      return prefix->ToString();
-    }
-  }
-  return absl::InternalError("no such kind of object");
 }
 
 }  // namespace podwarp

@@ -43,7 +43,4 @@ struct ApiTarget {
 // object can have the name that stands in it).
 absl::StatusOr<ApiTarget> FindTarget(std::string_view path);
 
-// A key as KeyOf() has it. Errors: InvalidArgument that says what a key of that kind looks like.
-absl::StatusOr<std::string> ParseKey(ObjectKind kind, const std::string& text);
-
 }  // namespace podwarp

@@ -96,7 +96,11 @@ std::string_view AddressOwners::HolderOf(const Ipv4Prefix& prefix) const {
 }
 
 std::string_view AddressOwners::OwnerOf(Ipv4Address address) const {
-  const auto name = names_.find(tables_.routes.Lookup(address));
+  return NameOf(tables_.routes.Lookup(address));
+}
+
+std::string_view AddressOwners::NameOf(AdjacencyIndex adjacency) const {
+  const auto name = names_.find(adjacency);
   return name == names_.end() ? std::string_view() : name->second;
 }
 

@@ -55,6 +55,8 @@ class AddressOwners {
   std::string_view HolderOf(const Ipv4Prefix& prefix) const;
   // Who a frame to `address` would lead to; empty if there is no route.
   std::string_view OwnerOf(Ipv4Address address) const;
+  // Whose adjacency it is; empty if nobody's.
+  std::string_view NameOf(AdjacencyIndex adjacency) const;
   // By name, in no order.
   const absl::flat_hash_map<std::string, Owner>& all() const { return owners_; }
 

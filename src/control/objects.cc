@@ -1,6 +1,7 @@
 #include "control/objects.h"
 
 #include "absl/strings/str_cat.h"
+#include "control/config_values.h"
 
 namespace podwarp {
 
@@ -20,6 +21,37 @@ std::string_view ToString(ObjectKind kind) {
 
 std::string NameOf(ObjectKind kind, std::string_view key) {
   return absl::StrCat(std::string(ToString(kind)), " ", std::string(key));
+}
+
+absl::StatusOr<std::string> ParseKey(ObjectKind kind, const std::string& text) {
+  if (text.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("a name can't have a zero byte");
+  }
+  switch (kind) {
+    case ObjectKind::kPod:
+    case ObjectKind::kService: {
+      const size_t slash = text.find('/');
+      if (slash == std::string::npos) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "'", text, "' is not a ", std::string(ToString(kind)), " (expected namespace/name)"));
+      }
+      const absl::StatusOr<std::string> its_namespace = ParseDnsLabel(text.substr(0, slash));
+      if (!its_namespace.ok()) return its_namespace.status();
+      const std::string rest = text.substr(slash + 1);
+      const absl::StatusOr<std::string> name =
+          kind == ObjectKind::kPod ? ParseDnsSubdomain(rest) : ParseDnsLabel(rest);
+      if (!name.ok()) return name.status();
+      return text;
+    }
+    case ObjectKind::kNode:
+      return ParseDnsSubdomain(text);
+    case ObjectKind::kRoute: {
+      const absl::StatusOr<Ipv4Prefix> prefix = Ipv4Prefix::Parse(text);
+      if (!prefix.ok()) return prefix.status();
+      return prefix->ToString();
+    }
+  }
+  return absl::InternalError("no such kind of object");
 }
 
 Config SettingsOf(Config config) {

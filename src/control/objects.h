@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "control/config.h"
 
 namespace podwarp {
@@ -29,6 +30,8 @@ inline ObjectKind KindOf(const Object& object) { return static_cast<ObjectKind>(
 
 // "default/web-1", "node-b", "10.244.3.7/32": unique among the objects of a kind.
 std::string KeyOf(const Object& object);
+// A key as KeyOf() has it. Errors: InvalidArgument that says what a key of that kind looks like.
+absl::StatusOr<std::string> ParseKey(ObjectKind kind, const std::string& text);
 
 // Who says that an object is to be there: of two that disagree, the first in this order. The file
 // is what the node's owner decided, and can't be changed through the API. The API is how this node

@@ -140,6 +140,17 @@ AnswerDict& AnswerDict::Add(std::string_view key, AnswerDict dict) {
   return AddValue(key, std::move(dict), bytes);
 }
 
+AnswerDict& AnswerDict::Add(std::string_view key, const std::vector<AnswerDict>& list) {
+  const bool is_cut = list.size() > kMaxListItems;
+  const size_t shown = is_cut ? kMaxListItems - 1 : list.size();
+  AnswerDict entries;
+  for (size_t i = 0; i < shown; ++i) entries.Add(std::to_string(i), list[i]);
+  if (is_cut) {
+    entries.Add(std::to_string(shown), AnswerDict().Add("more", uint64_t{list.size() - shown}));
+  }
+  return Add(key, std::move(entries));
+}
+
 AnswerDict AnswerError(std::string_view sentence) { return AnswerDict().Add("error", sentence); }
 
 AnswerDict AnswerPage(size_t total, size_t start, const std::function<AnswerDict(size_t)>& entry) {

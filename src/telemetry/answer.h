@@ -48,6 +48,9 @@ class AnswerDict {
   // Beyond kMaxListItems the last one says how many more there are.
   AnswerDict& Add(std::string_view key, const List& list);
   AnswerDict& Add(std::string_view key, AnswerDict dict);
+  // A dictionary by number, since DPDK 22.11 has no list of them. Beyond kMaxListItems the last one
+  // is {"more": N}.
+  AnswerDict& Add(std::string_view key, const std::vector<AnswerDict>& list);
 
   const std::vector<Entry>& entries() const { return entries_; }
   size_t JsonBytes() const { return 2 + bytes_; }

@@ -2,8 +2,8 @@
 // Programmer's Guide). Read with dpdk-telemetry.py -f FILE_PREFIX.
 //
 // Long lists come in pages: {"total", "start", "entries": {"0": {...}, "1": ...}, "next"}; the page
-// that "next" names is asked for by /podwarp/pods,NEXT. Truth values are 1 and 0. What is wrong
-// with a question stands under "error".
+// that "next" names is asked for by /podwarp/pods,NEXT (of connections, with start=NEXT). Truth
+// values are 1 and 0. What is wrong with a question stands under "error".
 //
 // Thread rule: Start and Stop are for the control thread. The answers are made in it too, at the
 // request of DPDK's threads, one a client: no other thread looks at tables.

@@ -53,6 +53,18 @@ void AddTraffic(Answer& answer, const TrafficReport& traffic) {
       .Add("transmitted_frames", traffic.transmitted_frames)
       .Add("transmitted_bytes", traffic.transmitted_bytes)
       .Add("dropped_frames", traffic.dropped_frames);
+  Answer drops;
+  for (const auto& [reason, frames] : traffic.drops) drops.Add(Name(reason), frames);
+  answer.Add("drops", std::move(drops));
+}
+
+template <typename Answer>
+Answer DescribeEnd(const ConnectionReport::End& end, std::string_view kind) {
+  Answer answer;
+  answer.Add("address", end.address.ToString());
+  if (end.port != 0) answer.Add("port", uint64_t{end.port});
+  if (!end.name.empty()) answer.Add(kind, end.name);
+  return answer;
 }
 
 }  // namespace
@@ -144,6 +156,17 @@ Answer Describe(const ConnectionsReport& connections) {
 }
 
 template <typename Answer>
+Answer Describe(const ConnectionReport& connection) {
+  return Answer()
+      .Add("protocol", ProtocolWord(connection.protocol))
+      .Add("client", DescribeEnd<Answer>(connection.client, "pod"))
+      .Add("service", DescribeEnd<Answer>(connection.service, "name"))
+      .Add("backend", DescribeEnd<Answer>(connection.backend, "pod"))
+      .Add("state", connection.state)
+      .Add("idle_seconds", connection.idle_seconds);
+}
+
+template <typename Answer>
 Answer Describe(const AddressReport& address) {
   Answer answer;
   answer.Add("address", address.prefix.length() == 32 ? address.prefix.network().ToString()
@@ -153,6 +176,36 @@ Answer Describe(const AddressReport& address) {
   AddKnown(answer, "answered_with", address.answered_with);
   AddKnown(answer, "next_hop_mac", address.next_hop_mac);
   if (!address.next_hop_port.empty()) answer.Add("next_hop_port", address.next_hop_port);
+  return answer;
+}
+
+template <typename Answer>
+Answer Describe(const RouteReport& route) {
+  Answer answer;
+  answer.Add("address", route.address.ToString())
+      .Add("verdict", route.verdict)
+      .Add("summary", route.summary);
+  if (route.reason.has_value()) answer.Add("reason", Name(*route.reason));
+  if (!route.owner.empty()) answer.Add("owner", route.owner);
+  answer.Add("kind", ToString(route.kind));
+  if (!route.next_hop.empty()) answer.Add("next_hop", route.next_hop);
+  AddKnown(answer, "next_hop_mac", route.next_hop_mac);
+  if (!route.port.empty()) {
+    answer.Add("port", route.port).Add("mtu_bytes", uint64_t{route.mtu_bytes});
+    AddState(answer, route.up, route.why_down);
+  }
+  answer.Add("answered", route.answered_with.has_value());
+  AddKnown(answer, "answered_with", route.answered_with);
+  std::vector<Answer> services;
+  for (const RouteReport::ServicePort& service : route.services) {
+    services.push_back(Answer()
+                           .Add("name", service.name)
+                           .Add("port", uint64_t{service.port})
+                           .Add("protocol", ProtocolWord(service.protocol))
+                           .Add("ready", uint64_t{service.ready})
+                           .Add("terminating", uint64_t{service.terminating}));
+  }
+  if (!services.empty()) answer.Add("services", services);
   return answer;
 }
 
@@ -186,7 +239,32 @@ Answer Describe(const DropReport& drop) {
       .Add("name", Name(drop.reason))
       .Add("help", Help(drop.reason))
       .Add("frames", drop.frames)
-      .Add("last_ports", drop.last_ports);
+      .Add("last_ports", drop.last_ports)
+      .Add("last_pods", drop.last_pods);
+}
+
+template <typename Answer>
+Answer Describe(const StageReport& stage) {
+  return Answer()
+      .Add("name", Name(stage.stage))
+      .Add("help", Help(stage.stage))
+      .Add("bursts", stage.bursts)
+      .Add("frames", stage.frames)
+      .Add("cycles", stage.cycles)
+      .Add("cycles_per_frame", stage.cycles_per_frame)
+      .Add("frames_per_burst", stage.frames_per_burst);
+}
+
+template <typename Answer>
+Answer Describe(const LatencyReport& latency) {
+  return Answer()
+      .Add("samples", latency.samples)
+      .Add("p50_us", absl::ToDoubleMicroseconds(latency.p50))
+      .Add("p90_us", absl::ToDoubleMicroseconds(latency.p90))
+      .Add("p99_us", absl::ToDoubleMicroseconds(latency.p99))
+      .Add("p999_us", absl::ToDoubleMicroseconds(latency.p999))
+      .Add("max_us", absl::ToDoubleMicroseconds(latency.max))
+      .Add("mean_us", absl::ToDoubleMicroseconds(latency.mean));
 }
 
 template <typename Answer>
@@ -216,25 +294,33 @@ Answer Describe(const KubernetesStatus::Resource& resource) {
   return answer;
 }
 
-template AnswerDict Describe<AnswerDict>(const KubernetesStatus&);
-template AnswerDict Describe<AnswerDict>(const KubernetesStatus::Resource&);
-template JsonAnswer Describe<JsonAnswer>(const KubernetesStatus&);
-template JsonAnswer Describe<JsonAnswer>(const KubernetesStatus::Resource&);
 template AnswerDict Describe<AnswerDict>(const PortReport&);
 template AnswerDict Describe<AnswerDict>(const PodReport&);
 template AnswerDict Describe<AnswerDict>(const RemoteNodeReport&);
-template AnswerDict Describe<AnswerDict>(const ConnectionsReport&);
 template AnswerDict Describe<AnswerDict>(const ServiceReport&);
+template AnswerDict Describe<AnswerDict>(const ConnectionsReport&);
+template AnswerDict Describe<AnswerDict>(const ConnectionReport&);
 template AnswerDict Describe<AnswerDict>(const AddressReport&);
+template AnswerDict Describe<AnswerDict>(const RouteReport&);
 template AnswerDict Describe<AnswerDict>(const WorkerReport&);
 template AnswerDict Describe<AnswerDict>(const DropReport&);
+template AnswerDict Describe<AnswerDict>(const StageReport&);
+template AnswerDict Describe<AnswerDict>(const LatencyReport&);
+template AnswerDict Describe<AnswerDict>(const KubernetesStatus&);
+template AnswerDict Describe<AnswerDict>(const KubernetesStatus::Resource&);
 template JsonAnswer Describe<JsonAnswer>(const PortReport&);
 template JsonAnswer Describe<JsonAnswer>(const PodReport&);
 template JsonAnswer Describe<JsonAnswer>(const RemoteNodeReport&);
-template JsonAnswer Describe<JsonAnswer>(const ConnectionsReport&);
 template JsonAnswer Describe<JsonAnswer>(const ServiceReport&);
+template JsonAnswer Describe<JsonAnswer>(const ConnectionsReport&);
+template JsonAnswer Describe<JsonAnswer>(const ConnectionReport&);
 template JsonAnswer Describe<JsonAnswer>(const AddressReport&);
+template JsonAnswer Describe<JsonAnswer>(const RouteReport&);
 template JsonAnswer Describe<JsonAnswer>(const WorkerReport&);
 template JsonAnswer Describe<JsonAnswer>(const DropReport&);
+template JsonAnswer Describe<JsonAnswer>(const StageReport&);
+template JsonAnswer Describe<JsonAnswer>(const LatencyReport&);
+template JsonAnswer Describe<JsonAnswer>(const KubernetesStatus&);
+template JsonAnswer Describe<JsonAnswer>(const KubernetesStatus::Resource&);
 
 }  // namespace podwarp

@@ -22,6 +22,15 @@ class JsonAnswer {
     json_[std::string(key)] = value;
     return *this;
   }
+  JsonAnswer& Add(std::string_view key, JsonAnswer answer) {
+    json_[std::string(key)] = std::move(answer).Take();
+    return *this;
+  }
+  JsonAnswer& Add(std::string_view key, const std::vector<JsonAnswer>& list) {
+    nlohmann::ordered_json& array = json_[std::string(key)] = nlohmann::ordered_json::array();
+    for (JsonAnswer answer : list) array.push_back(std::move(answer).Take());
+    return *this;
+  }
   // With two decimals.
   JsonAnswer& Add(std::string_view key, double number) {
     json_[std::string(key)] = std::round(number * 100) / 100;

@@ -133,6 +133,36 @@ OwnedPrefixes ListPrefixes(const Node& node, size_t start, size_t count);
 AddressReport ReportPrefix(const Node& node, const OwnedPrefix& owned);
 AddressReport ReportAddress(const Node& node, Ipv4Address address);
 
+// What becomes of a pod's frame to an address, but for what is the frame's own: its time to live,
+// its length, whose it is.
+struct RouteReport {
+  Ipv4Address address;
+  std::string_view verdict;  // "sent", "consumed", "translated" (to a service's backend), "dropped"
+  std::string summary;       // the same in a sentence
+  std::optional<DropReason> reason;  // if it is dropped
+  std::string owner;                 // these as in AddressReport
+  NextHopKind kind = NextHopKind::kNone;
+  std::optional<MacAddress> answered_with;
+  // Where the frame goes, unless it ends here: to whom ("pod default/web-1"; of an address outside
+  // the cluster, "host" or an uplink's router), and by which port.
+  std::string next_hop;
+  std::optional<MacAddress> next_hop_mac;
+  std::string port;
+  uint16_t mtu_bytes = 0;
+  bool up = false;
+  std::string why_down;  // one sentence; empty if up
+  // Of services that have the address, node ports among them.
+  struct ServicePort {
+    std::string name;  // "default/web:http"
+    uint16_t port = 0;
+    uint8_t protocol = 0;    // IpProtocol
+    size_t ready = 0;        // backends for calls from this node
+    size_t terminating = 0;  // backends, wherever they are
+  };
+  std::vector<ServicePort> services;
+};
+RouteReport ReportRoute(const Node& node, Ipv4Address address);
+
 struct WorkerReport {
   uint16_t lcore = 0;  // DPDK's number
   size_t queues = 0;   // receive queues that it serves

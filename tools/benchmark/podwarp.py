@@ -69,5 +69,5 @@ class Podwarp(Forwarder):
         frames = sum(p["transmitted_frames"] for p in ports if p["name"] in self._ports)
         workers = self.telemetry.entries("/podwarp/workers")
         cycles = sum(worker["cycles_busy"] for worker in workers)
-        drops = self.telemetry.ask("/podwarp/drops")
+        drops = self.telemetry.ask("/podwarp/drops,all")
         return Count((asked + answered) / 2, frames, cycles, drops)

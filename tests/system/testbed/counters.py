@@ -6,7 +6,7 @@ from .telemetry import Entry
 
 def drops(node: Node) -> dict[str, int]:
     """Frames dropped so far, by reason."""
-    counts: dict[str, int] = node.podwarp.telemetry.ask("/podwarp/drops")
+    counts: dict[str, int] = node.podwarp.telemetry.ask("/podwarp/drops,all")
     return counts
 
 

@@ -30,6 +30,12 @@ class NodeBackendTest : public ReconcilerTest {
     return Status([this] { return status_; });
   }
 
+  absl::StatusOr<nlohmann::ordered_json> Report(const std::string& name,
+                                                const ApiParameters& parameters = {}) {
+    NodeBackend backend("node.yaml", &*reconciler_, &*node_, &*loop_);
+    return backend.Report(name, parameters);
+  }
+
   KubernetesStatus status_;
   Watch watch_{&*node_, &*tables_};
 };
@@ -77,6 +83,39 @@ TEST_F(NodeBackendTest, WhatIsHiddenStandsInTheStatusAndInTheLists) {
   ASSERT_TRUE(Apply(Delete(ObjectKind::kService, "default/web")).status.ok());
   EXPECT_EQ(backend.Get(ObjectKind::kService, "default/web")->origin, Origin::kKubernetes);
   EXPECT_EQ(backend.List(ObjectKind::kService, "", 9)[0].origin, Origin::kKubernetes);
+}
+
+TEST_F(NodeBackendTest, StagesAndLatencyAreOfAWorkerOrOfAll) {
+  const auto stages = Report("stages");
+  ASSERT_TRUE(stages.ok()) << stages.status();
+  EXPECT_EQ(stages->at("items").size(), kStages);
+  EXPECT_EQ(stages->at("items").at(0).at("name"), "receive");
+  EXPECT_EQ(Report("stages", {{"lcore", "1"}}), stages);
+  EXPECT_EQ(Report("stages", {{"lcore", "2"}}).status().message(),
+            "lcore: '2' is not a whole number from 1 to 1");
+  const auto latency = Report("latency");
+  ASSERT_TRUE(latency.ok()) << latency.status();
+  EXPECT_EQ(latency->at("items").at(0).at("lcore"), 1);
+  EXPECT_EQ(latency->at("items").at(0).at("samples"), 0);
+  EXPECT_EQ(latency->at("all").at("p99_us"), 0);
+}
+
+TEST_F(NodeBackendTest, ARouteSaysWhereAFrameGoes) {
+  const auto route = Report("route", {{"to", kOnB.ToString()}});
+  ASSERT_TRUE(route.ok()) << route.status();
+  EXPECT_EQ(route->at("owner"), "node node-b");
+  EXPECT_EQ(Report("route").status().message(), "to: an address is missing");
+  EXPECT_EQ(Report("route", {{"from", "1"}}).status().message(),
+            "from: unknown parameter (known: to)");
+}
+
+TEST_F(NodeBackendTest, PortsHaveTheirDrops) {
+  const auto ports = Report("ports");
+  ASSERT_TRUE(ports.ok()) << ports.status();
+  EXPECT_EQ(ports->at("items").at(0).at("drops"), nlohmann::ordered_json::object());
+  const auto drops = Report("drops");
+  ASSERT_TRUE(drops.ok()) << drops.status();
+  EXPECT_EQ(drops->at("items").at(0).at("last_pods"), nlohmann::ordered_json::array());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <glog/logging.h>
 #include <gmock/gmock.h>
 #include <pthread.h>
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
@@ -30,6 +31,8 @@ using testing::Contains;
 using testing::HasSubstr;
 
 constexpr char kPrefix[] = "podwarp-telemetry-test";
+// All that a port may count: sixteen digits.
+constexpr uint64_t kMostFrames = 9'999'999'999'999'999;
 constexpr size_t kDpdkAnswerBytes = 16 * 1024;
 
 rte_mempool* pool = nullptr;
@@ -148,13 +151,59 @@ std::string ManyPods(int pods) {
 TEST_F(Commands, AreListedWithHelp) {
   Start(NodeYaml(kTwoPods));
   const json list = client_->Ask("/");
-  for (const char* name : {"arp", "connections", "drops", "kubernetes", "nodes", "pods", "ports",
-                           "services", "version", "workers"}) {
+  for (const char* name :
+       {"arp", "connections", "drops", "kubernetes", "latency", "nodes", "pod", "pods", "port",
+        "ports", "route", "services", "stages", "version", "workers"}) {
     const std::string command = absl::StrCat("/podwarp/", name);
     EXPECT_EQ(std::count(list.begin(), list.end(), command), 1) << command;
     EXPECT_THAT(client_->Ask("/help," + command).at(command).get<std::string>(),
                 HasSubstr("arameters"));
   }
+}
+
+TEST_F(Commands, ConnectionsAreToldIfAskedFor) {
+  const std::string label(60, 'x');
+  const std::string name = absl::StrCat(label, ".", label, ".", label);
+  Start(NodeYaml(absl::StrCat("\n  - {namespace: ", label, ", name: ", name,
+                              ", addresses: [10.244.1.10], port: {tap: {}}}")) +
+        "\nservice_ranges: [10.96.0.0/16]\nservices:\n  - {name: " + label +
+        ", namespace: " + label + ", address: 10.96.0.10, ports: [{name: " + std::string(15, 'p') +
+        ", port: 65535}]}");
+  constexpr uint16_t kMany = 50;
+  for (uint16_t i = 0; i < kMany; ++i) {
+    ConnectionTable::NewConnection wanted;
+    wanted.original = {.source = "10.244.1.10"_ip,
+                       .destination = "10.96.0.10"_ip,
+                       .source_port = Be16(static_cast<uint16_t>(60'000 + i)),
+                       .destination_port = Be16(65535),
+                       .protocol = kIpProtocolTcp};
+    wanted.translated = wanted.original;
+    wanted.translated.destination = "10.244.1.10"_ip;
+    ASSERT_EQ(node_->tables().connections.Add(/*worker=*/0, wanted, 0).result,
+              ConnectionTable::AddResult::kAdded);
+  }
+  const std::string filter =
+      absl::StrCat("/podwarp/connections,service=", label, "/", label, ",pod=", label, "/", name);
+  std::set<int> ports;
+  json page = client_->Ask(filter);
+  EXPECT_EQ(page.at("in_use"), kMany);
+  while (!page.at("entries").empty()) {
+    for (const auto& [number, connection] : page.at("entries").items()) {
+      EXPECT_TRUE(ports.insert(connection.at("client").at("port").get<int>()).second);
+      EXPECT_EQ(connection.at("state"), "new");
+      EXPECT_THAT(connection.at("backend").at("pod").get<std::string>(), HasSubstr(label));
+    }
+    if (!page.contains("next")) break;
+    page = client_->Ask(absl::StrCat(filter, ",start=", page.at("next").get<uint32_t>()));
+  }
+  EXPECT_EQ(ports.size(), kMany);
+  EXPECT_TRUE(client_->Ask("/podwarp/connections,state=established").at("entries").empty());
+  EXPECT_EQ(client_->Ask("/podwarp/connections,address=10.96.0.10,limit=1").at("entries").size(),
+            1u);
+  EXPECT_EQ(client_->Error("/podwarp/connections,web"),
+            "'web' is not a filter (expected, say, service=default/web,state=established)");
+  EXPECT_EQ(client_->Error("/podwarp/connections,service=a/b"), "there is no service a/b");
+  EXPECT_THAT(client_->Error("/podwarp/connections,to=1"), HasSubstr("unknown parameter"));
 }
 
 TEST_F(Commands, ConnectionsAreCounted) {
@@ -208,7 +257,7 @@ TEST_F(Commands, TellWhoHasAnAddress) {
   EXPECT_THAT(client_->Error("/podwarp/arp,10.244.1"), HasSubstr("10.244.1"));
 }
 
-TEST_F(Commands, TellOfNodesWorkersAndDrops) {
+TEST_F(Commands, TellOfNodesAndWorkers) {
   Start(NodeYaml(kTwoPods));
   const std::vector<json> nodes = AskAll("/podwarp/nodes");
   ASSERT_EQ(nodes.size(), 2u);
@@ -220,13 +269,111 @@ TEST_F(Commands, TellOfNodesWorkersAndDrops) {
   EXPECT_EQ(workers[0].at("cycles_busy"), 0);
   EXPECT_EQ(workers[0].at("cycles_total"), 0);
   EXPECT_EQ(workers[0].at("busy_percent"), "0.00");
-  const json drops = client_->Ask("/podwarp/drops");
-  EXPECT_EQ(drops.size(), kDropReasons);
-  EXPECT_EQ(drops.at("ttl_expired"), 0);
+  EXPECT_EQ(client_->Ask("/podwarp/version").at("node"), "node-a");
+}
+
+TEST_F(Commands, TellOfDropsWithTheirLastPortsAndPods) {
+  Start(NodeYaml(kTwoPods));
+  EXPECT_TRUE(AskAll("/podwarp/drops").empty());
   EXPECT_EQ(client_->Ask("/podwarp/drops,ttl_expired"),
             json::parse(R"({"name": "ttl_expired", "help": "time to live used up", "frames": 0,
-                            "last_ports": []})"));
-  EXPECT_EQ(client_->Ask("/podwarp/version").at("node"), "node-a");
+                            "last_ports": [], "last_pods": []})"));
+  node_->CountDrops("default/a1", DropReason::kTtlExpired, 3);
+  node_->CountDrops("uplink0", DropReason::kNotForUs, 1);
+  const std::vector<json> happened = AskAll("/podwarp/drops");
+  ASSERT_EQ(happened.size(), 2u);
+  EXPECT_EQ(happened[0].at("name"), "not_for_us");
+  EXPECT_EQ(happened[1], client_->Ask("/podwarp/drops,ttl_expired"));
+  EXPECT_EQ(happened[1], json::parse(R"({"name": "ttl_expired", "help": "time to live used up",
+      "frames": 3, "last_ports": ["default/a1"], "last_pods": ["default/a1"]})"));
+  const json all = client_->Ask("/podwarp/drops,all");
+  EXPECT_EQ(all.size(), kDropReasons);
+  EXPECT_EQ(all.at("ttl_expired"), 3);
+  EXPECT_EQ(all.at("no_route"), 0);
+}
+
+TEST_F(Commands, TellAllOfOnePortOrPod) {
+  Start(NodeYaml(kTwoPods));
+  node_->port("default/a1").SetState({.up = false, .why_down = "its cable is cut"});
+  node_->CountDrops("default/a1", DropReason::kSpoofedIp, 3);
+  const json port = client_->Ask("/podwarp/port,default/a1");
+  EXPECT_EQ(port.at("name"), "default/a1");
+  EXPECT_EQ(port.at("driver"), "memory");
+  EXPECT_EQ(port.at("why_down"), "its cable is cut");
+  EXPECT_EQ(port.at("dropped_frames"), 3);
+  EXPECT_EQ(port.at("drops"), (json{{"spoofed_ip", 3}}));
+  const json pod = client_->Ask("/podwarp/pod,default/a1");
+  EXPECT_EQ(pod.at("addresses"), json{"10.244.1.10"});
+  EXPECT_EQ(pod.at("why_down"), "its cable is cut");
+  EXPECT_EQ(pod.at("drops"), (json{{"spoofed_ip", 3}}));
+  EXPECT_EQ(client_->Ask("/podwarp/pod,default/a2").at("drops"), json::object());
+  EXPECT_EQ(client_->Error("/podwarp/port,a1"), "there is no port 'a1'");
+  EXPECT_EQ(client_->Error("/podwarp/pod"),
+            "there is no pod '' on this node (expected NAMESPACE/NAME)");
+}
+
+TEST_F(Commands, TellOfStagesAndLatency) {
+  Start(NodeYaml(kTwoPods));
+  StageCounters& route = node_->counters().stages[static_cast<size_t>(Stage::kRoute)];
+  route.bursts.Add(2);
+  route.frames.Add(8);
+  route.cycles.Add(100);
+  for (const char* command : {"/podwarp/stages", "/podwarp/stages,1"}) {
+    const json stages = client_->Ask(command);
+    EXPECT_EQ(stages.size(), kStages);
+    EXPECT_EQ(stages.at("route"), (json{{"name", "route"},
+                                        {"help", Help(Stage::kRoute)},
+                                        {"bursts", 2},
+                                        {"frames", 8},
+                                        {"cycles", 100},
+                                        {"cycles_per_frame", "12.50"},
+                                        {"frames_per_burst", "4.00"}}));
+  }
+  node_->counters().latency.Add(rte_get_tsc_hz() / 1000);
+  for (const char* command : {"/podwarp/latency", "/podwarp/latency,1"}) {
+    const json latency = client_->Ask(command);
+    EXPECT_EQ(latency.at("samples"), 1);
+    EXPECT_NEAR(std::stod(latency.at("mean_us").get<std::string>()), 1000, 0.02);
+    for (const char* key : {"p50_us", "p90_us", "p99_us", "p999_us", "max_us"}) {
+      const double microseconds = std::stod(latency.at(key).get<std::string>());
+      EXPECT_GE(microseconds, 999.9) << key;
+      EXPECT_LE(microseconds, 1126) << key;
+    }
+  }
+  for (const char* command : {"/podwarp/stages,2", "/podwarp/latency,2"}) {
+    EXPECT_EQ(client_->Error(command), "'2' is not a worker's lcore (a number from 1 to 1)");
+  }
+}
+
+// Pods with the longest names, to which everything has happened that can.
+TEST_F(Commands, AnswersFitWhateverHasHappened) {
+  const std::string label(60, 'x');
+  constexpr int kPods = 1000;
+  std::string yaml;
+  for (int i = 0; i < kPods; ++i) {
+    absl::StrAppend(&yaml, "\n  - {namespace: ", label, ", name: ", label, ".", label, ".", label,
+                    ".p-", i, ", addresses: [10.244.", 4 + i / 250, ".", i % 250,
+                    "], port: {tap: {interface: t", i, "}}}");
+  }
+  Start(NodeYaml(yaml));
+  const std::string long_name = absl::StrCat(label, "/", label, ".", label, ".", label, ".p-0");
+  for (const auto& [name, pod] : (*node_)->pods()) {
+    for (size_t i = 0; i < kDropReasons; ++i) {
+      node_->CountDrops(name, static_cast<DropReason>(i), kMostFrames / kPods);
+    }
+  }
+  for (const char* list : {"/podwarp/pods", "/podwarp/ports", "/podwarp/drops"}) {
+    for (const json& entry : AskAll(list)) {
+      EXPECT_FALSE(entry.contains("error")) << list << ": " << entry;
+      if (entry.value("role", "pod") == "pod" && entry.contains("drops")) {
+        EXPECT_EQ(entry.at("drops").size(), kDropReasons);
+      }
+    }
+  }
+  EXPECT_EQ(client_->Ask("/podwarp/drops,all").size(), kDropReasons);
+  EXPECT_EQ(client_->Ask("/podwarp/pod," + long_name).at("drops").size(), kDropReasons);
+  EXPECT_EQ(client_->Ask("/podwarp/port," + long_name).at("drops").size(), kDropReasons);
+  EXPECT_EQ(client_->Ask("/podwarp/route,10.244.4.0").at("verdict"), "sent");
 }
 
 TEST_F(Commands, SayHowItStandsWithKubernetes) {
@@ -311,6 +458,74 @@ services:
   EXPECT_EQ(client_->Ask("/podwarp/arp,10.96.0.10").at("owner"), "services");
 }
 
+TEST_F(Commands, TellWhatBecomesOfAFrame) {
+  Start(NodeYaml(kTwoPods) + R"(
+service_ranges: [10.96.0.0/16]
+services:
+  - name: web
+    address: 10.96.0.10
+    external_addresses: [203.0.113.10]
+    internal_traffic: local
+    ports:
+      - name: http
+        port: 80
+        node_port: 30080
+        backends:
+          - {address: 10.244.1.10, port: 8080, node: node-a}
+          - {address: 10.244.1.11, port: 8080, state: terminating, node: node-a}
+          - {address: 10.244.2.10, port: 8080, node: node-b}
+  - {name: db, address: 10.96.0.11, ports: [{protocol: sctp, port: 99}]}
+)");
+  for (const char* name : {"uplink0", "podwarp0", "default/a1"}) {
+    node_->port(name).SetState({.up = true, .why_down = ""});
+  }
+  node_->port("default/a2").SetState({.up = false, .why_down = "its cable is cut"});
+  const auto route = [](const std::string& to) { return client_->Ask("/podwarp/route," + to); };
+
+  EXPECT_EQ(route("10.244.1.10"),
+            (json{{"address", "10.244.1.10"},
+                  {"verdict", "sent"},
+                  {"summary", "goes to pod default/a1 by port default/a1"},
+                  {"owner", "pod default/a1"},
+                  {"kind", "pod"},
+                  {"next_hop", "pod default/a1"},
+                  {"next_hop_mac", MacAddress::DeriveFrom("default/a1").ToString()},
+                  {"port", "default/a1"},
+                  {"mtu_bytes", 1500},
+                  {"up", 1},
+                  {"answered", 1},
+                  {"answered_with", "02:00:00:00:00:01"}}));
+  const json down = route("10.244.1.11");
+  EXPECT_EQ(down.at("verdict"), "dropped");
+  EXPECT_EQ(down.at("reason"), "port_down");
+  EXPECT_EQ(down.at("why_down"), "its cable is cut");
+
+  EXPECT_EQ(route("10.244.2.9").at("summary"), "goes to node node-b by port uplink0");
+  EXPECT_EQ(route("10.244.3.9").at("reason"), "neighbor_unresolved");
+  EXPECT_EQ(route("10.244.9.9").at("reason"), "unowned_address");
+  EXPECT_EQ(route("10.244.1.255").at("reason"), "unowned_address");
+  EXPECT_EQ(route("10.244.1.1").at("verdict"), "consumed");
+  const json outside = route("8.8.8.8");
+  EXPECT_EQ(outside.at("summary"), "goes to host by port podwarp0");
+  EXPECT_EQ(outside.at("kind"), "none");
+  EXPECT_EQ(outside.at("answered"), 0);
+  EXPECT_FALSE(outside.contains("owner"));
+
+  const json web = {{"name", "default/web:http"},
+                    {"port", 80},
+                    {"protocol", "tcp"},
+                    {"ready", 1},
+                    {"terminating", 1}};
+  EXPECT_EQ(route("10.96.0.10").at("verdict"), "translated");
+  EXPECT_EQ(route("10.96.0.10").at("services"), (json{{"0", web}}));
+  EXPECT_EQ(route("203.0.113.10").at("services").at("0").at("ready"), 2);
+  EXPECT_EQ(route("10.244.1.254").at("services").at("0").at("port"), 30080);
+  EXPECT_EQ(route("10.96.0.11").at("services").at("0").at("ready"), 0);
+  EXPECT_EQ(route("10.96.0.99").at("reason"), "unowned_address");
+  EXPECT_THAT(client_->Error("/podwarp/route,web"), HasSubstr("'web' is not an IPv4 address"));
+  EXPECT_THAT(client_->Error("/podwarp/route"), HasSubstr("is not an IPv4 address"));
+}
+
 TEST_F(Commands, ThousandServicesComeInPages) {
   std::string yaml = "\nservice_ranges: [10.96.0.0/16]\nservices:";
   for (int i = 0; i < 1000; ++i) {
@@ -336,6 +551,7 @@ TEST_F(Commands, SayWhatIsWrongWithAParameter) {
     EXPECT_THAT(client_->Error(command + ",99"), HasSubstr("START is 99, but there are only"));
   }
   EXPECT_EQ(client_->Error("/podwarp/drops,none"), "there is no drop reason 'none'");
+  EXPECT_EQ(client_->Error("/podwarp/drops,99"), "START is 99, but there are only 0");
 }
 
 TEST_F(Commands, SayThatPodwarpIsStopping) {

@@ -25,13 +25,6 @@ std::vector<std::pair<std::string, uint64_t>> Reasons(const TrafficReport& traff
   return reasons;
 }
 
-void Count(TestNode& node, PortId port, DropReason reason, uint64_t frames) {
-  const auto index = static_cast<size_t>(reason);
-  node.counters().DropsOf(port, reason).Add(frames);
-  node.counters().drops[index].Add(frames);
-  node.counters().last_drop_port[index].store(port);
-}
-
 TEST(ReportDrops, PortsAndPodsHaveThemByReason) {
   TestNode node(NodeYaml(kTwoPods), TestPool());
   const PodConfig& a1 = PodNamed(*node, "default/a1").config;
@@ -68,10 +61,9 @@ TEST(ReportDrops, EachReasonHasItsLastPortAndPod) {
 
 TEST(ReportDrops, TheKernelIsCalledHostAndAnUplinkHasNobody) {
   TestNode node(NodeYaml(kTwoPods), TestPool());
-  const PortSet& ports = node.tables().ports;
-  Count(node, ports.Find("podwarp0"), DropReason::kTtlExpired, 1);
-  Count(node, ports.Find("uplink0"), DropReason::kNotForUs, 1);
-  Count(node, kNoPort, DropReason::kNoBuffer, 1);
+  node.CountDrops("podwarp0", DropReason::kTtlExpired, 1);
+  node.CountDrops("uplink0", DropReason::kNotForUs, 1);
+  node.CountDrops(kNoPort, DropReason::kNoBuffer, 1);
 
   const DropReport host = ReportDrop(*node, DropReason::kTtlExpired);
   EXPECT_THAT(host.last_ports, ElementsAre("podwarp0"));
@@ -113,7 +105,7 @@ TEST(ReportDrops, ANewPodHasNothingOfTheOneBefore) {
   EXPECT_THAT(other.last_ports, ElementsAre(absl::StrCat("port ", port, " (gone)")));
   EXPECT_THAT(other.last_pods, IsEmpty());
 
-  Count(node, port, DropReason::kSpoofedIp, 5);
+  node.CountDrops(port, DropReason::kSpoofedIp, 5);
   EXPECT_THAT(Reasons(ReportPod(*node, PodNamed(*node, "default/b1")).traffic),
               ElementsAre(testing::Pair("spoofed_ip", 5)));
   EXPECT_EQ(ReportDrop(*node, DropReason::kSpoofedIp).frames, 6u);

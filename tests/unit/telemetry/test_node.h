@@ -69,6 +69,16 @@ class TestNode {
   // For a test to count in the worker's place, while it doesn't run.
   WorkerCounters& counters() { return const_cast<WorkerCounters&>(workers_[0].counters()); }
 
+  void CountDrops(const std::string& port, DropReason reason, uint64_t frames) {
+    CountDrops(tables_.ports.Find(port), reason, frames);
+  }
+  void CountDrops(PortId port, DropReason reason, uint64_t frames) {
+    const auto index = static_cast<size_t>(reason);
+    counters().DropsOf(port, reason).Add(frames);
+    counters().drops[index].Add(frames);
+    counters().last_drop_port[index].store(port);
+  }
+
   // Has a worker take whatever was injected all the way, and ends it.
   void ForwardAll(uint64_t frames) {
     std::thread worker([this] { workers_[0].Run(); });

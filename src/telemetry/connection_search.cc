@@ -1,4 +1,4 @@
-#include "api/connections.h"
+#include "telemetry/connection_search.h"
 
 #include <rte_cycles.h>
 
@@ -6,15 +6,12 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "api/paths.h"
 #include "control/config_values.h"
 #include "control/near_miss.h"
 #include "control/service_values.h"
 
 namespace podwarp {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr uint32_t kLongestPage = 10'000;
 constexpr uint32_t kLookedAtOnce = 65'536;  // places: some 4 MiB
@@ -52,9 +49,8 @@ absl::Status ReadParameter(const std::string& name, const std::string& value,
       "unknown parameter (known: pod, service, address, state, start, limit)");
 }
 
-bool HasAny(const std::vector<Ipv4Address>& addresses, Ipv4Address a, Ipv4Address b) {
-  return std::any_of(addresses.begin(), addresses.end(),
-                     [&](Ipv4Address address) { return address == a || address == b; });
+bool Has(const std::vector<Ipv4Address>& addresses, Ipv4Address address) {
+  return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
 }
 
 // "default/web-1"; empty if no pod on the node has the address.
@@ -64,15 +60,18 @@ std::string PodWith(const Node& node, Ipv4Address address) {
   return owner.substr(0, kPod.size()) == kPod ? std::string(owner.substr(kPod.size())) : "";
 }
 
-Json EndToJson(Ipv4Address address, Be16 port) {
-  Json end = {{"address", address.ToString()}};
-  if (port.host() != 0) end["port"] = port.host();
-  return end;
+// In tenths. A worker may have seen a later moment than `now`.
+double IdleSeconds(uint32_t now, uint32_t last_used) {
+  const auto ticks = std::max(static_cast<int32_t>(now - last_used), 0);
+  const double seconds_per_tick =
+      static_cast<double>(uint64_t{1} << kTickShift) / static_cast<double>(rte_get_tsc_hz());
+  return std::round(ticks * seconds_per_tick * 10) / 10;
 }
 
 }  // namespace
 
-absl::StatusOr<ConnectionQuery> ParseConnectionQuery(const ApiParameters& parameters) {
+absl::StatusOr<ConnectionQuery> ParseConnectionQuery(
+    const std::multimap<std::string, std::string>& parameters) {
   ConnectionQuery query;
   for (const auto& [name, value] : parameters) {
     const absl::Status status = ReadParameter(name, value, &query);
@@ -89,13 +88,13 @@ bool ConnectionSearch::Matches(const Connection& connection) const {
   const ConnectionState state = connection.state.load(std::memory_order_relaxed);
   return (connection.kind == ConnectionKind::kAffinity) == query_.is_affinity &&
          (!query_.state.has_value() || state == query_.state) &&
-         (!service_.has_value() || original.destination == service_) &&
+         (query_.service.empty() || Has(service_, original.destination)) &&
          (!query_.address.has_value() || original.source == query_.address ||
           original.destination == query_.address || backend == query_.address) &&
-         (query_.pod.empty() || HasAny(pod_, original.source, backend));
+         (query_.pod.empty() || Has(pod_, original.source) || Has(pod_, backend));
 }
 
-absl::StatusOr<bool> ConnectionSearch::Step(const Node& node) {
+absl::Status ConnectionSearch::FindAddresses(const Node& node) {
   if (!query_.pod.empty()) {
     const auto pod = node.pods().find(query_.pod);
     if (pod == node.pods().end()) {
@@ -103,55 +102,51 @@ absl::StatusOr<bool> ConnectionSearch::Step(const Node& node) {
     }
     pod_ = pod->second.config.addresses;
   }
+  if (!query_.service.empty()) {
+    const auto service = node.services().find(query_.service);
+    if (service == node.services().end()) {
+      return absl::NotFoundError(absl::StrCat("there is no service ", query_.service));
+    }
+    service_ = service->second.external_addresses;
+    service_.push_back(service->second.address);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> ConnectionSearch::Step(const Node& node) {
+  if (absl::Status status = FindAddresses(node); !status.ok()) return status;
   const Tables& tables = node.tables();
   const uint32_t now = TickOf(rte_rdtsc());
-  const size_t enough = std::min(size_t{query_.limit}, rows_.size() + kListedAtOnce);
-  capacity_ = tables.connections.capacity();
-  in_use_ = tables.connections.statistics().in_use;
+  std::vector<ConnectionReport>& found = page_.connections;
+  const size_t enough = std::min(size_t{query_.limit}, found.size() + kListedAtOnce);
+  page_.capacity = tables.connections.capacity();
+  page_.in_use = tables.connections.statistics().in_use;
   next_ = tables.connections.ForEach(next_, kLookedAtOnce, [&](const Connection& connection) {
     if (!Matches(connection)) return true;
     const FlowKey& original = connection.original;
+    const FlowKey& translated = connection.translated;
     const Service* service = tables.services.Find({.address = original.destination,
                                                    .port = original.destination_port,
                                                    .protocol = original.protocol});
-    // A worker may have seen a later moment.
-    const auto idle = static_cast<int32_t>(now - connection.last_used.load());
-    rows_.push_back({.original = original,
-                     .translated = connection.translated,
-                     .state = connection.state.load(std::memory_order_relaxed),
-                     .idle_ticks = static_cast<uint32_t>(std::max(idle, 0)),
-                     .client_pod = PodWith(node, original.source),
-                     .backend_pod = PodWith(node, connection.translated.destination),
-                     .service = service == nullptr ? "" : service->name});
-    return rows_.size() < enough;
+    ConnectionReport report;
+    report.protocol = original.protocol;
+    report.client = {original.source, original.source_port.host(), PodWith(node, original.source)};
+    report.service = {original.destination, original.destination_port.host(),
+                      service == nullptr ? "" : service->name};
+    report.backend = {translated.destination, translated.destination_port.host(),
+                      PodWith(node, translated.destination)};
+    report.state =
+        query_.is_affinity ? kAffinity : ToString(connection.state.load(std::memory_order_relaxed));
+    report.idle_seconds = IdleSeconds(now, connection.last_used.load());
+    found.push_back(std::move(report));
+    return found.size() < enough;
   });
-  return next_ < capacity_ && rows_.size() < query_.limit;
+  return next_ < page_.capacity && found.size() < query_.limit;
 }
 
-Json ConnectionSearch::Take() && {
-  const double seconds_per_tick =
-      static_cast<double>(uint64_t{1} << kTickShift) / static_cast<double>(rte_get_tsc_hz());
-  Json items = Json::array();
-  for (const Row& row : rows_) {
-    Json client = EndToJson(row.original.source, row.original.source_port);
-    if (!row.client_pod.empty()) client["pod"] = row.client_pod;
-    Json service = EndToJson(row.original.destination, row.original.destination_port);
-    if (!row.service.empty()) service["name"] = row.service;
-    Json backend = EndToJson(row.translated.destination, row.translated.destination_port);
-    if (!row.backend_pod.empty()) backend["pod"] = row.backend_pod;
-    items.push_back({{"protocol", ProtocolWord(row.original.protocol)},
-                     {"client", std::move(client)},
-                     {"service", std::move(service)},
-                     {"backend", std::move(backend)},
-                     {"state", query_.is_affinity ? kAffinity : ToString(row.state)},
-                     {"idle_seconds", std::round(row.idle_ticks * seconds_per_tick * 10) / 10}});
-  }
-  Json answer = Json::object();
-  answer["items"] = std::move(items);
-  answer["next"] = next_ < capacity_ ? Json(next_) : Json(nullptr);
-  answer["in_use"] = in_use_;
-  answer["capacity"] = capacity_;
-  return answer;
+ConnectionPage ConnectionSearch::Take() && {
+  if (next_ < page_.capacity) page_.next = next_;
+  return std::move(page_);
 }
 
 }  // namespace podwarp

@@ -1,4 +1,4 @@
-// The connections to services, as the API lists them: some at a time, those that are asked for.
+// The connections to services, some at a time: those that are asked for.
 //
 // The table may have millions, and changes all the time. A list is what stood in each place of it
 // when that was looked at: what comes or goes meanwhile may or may not be in it, nothing else is
@@ -6,13 +6,12 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "api/backend.h"
 #include "control/node.h"
 #include "podwarp/table/connection_table.h"
 
@@ -29,40 +28,48 @@ struct ConnectionQuery {
   uint32_t start = 0;  // a place in the table
 };
 // Errors: InvalidArgument that names the parameter.
-absl::StatusOr<ConnectionQuery> ParseConnectionQuery(const ApiParameters& parameters);
+absl::StatusOr<ConnectionQuery> ParseConnectionQuery(
+    const std::multimap<std::string, std::string>& parameters);
+
+struct ConnectionReport {
+  struct End {
+    Ipv4Address address;
+    uint16_t port = 0;  // 0 = it has none
+    std::string name;   // of the pod or service there; empty if there is none
+  };
+  uint8_t protocol = 0;  // IpProtocol
+  End client, service, backend;
+  std::string_view state;   // "new", ...; "affinity"
+  double idle_seconds = 0;  // in tenths
+};
+
+struct ConnectionPage {
+  std::vector<ConnectionReport> connections;
+  std::optional<uint32_t> next;  // where another search may go on; unset at the end
+  uint64_t in_use = 0;           // places of the table, whatever was asked for
+  uint32_t capacity = 0;
+};
 
 // One search, in turns: the control thread has other duties too.
 class ConnectionSearch {
  public:
-  // `service` has the address of the query's, if there is one.
-  ConnectionSearch(const ConnectionQuery& query, std::optional<Ipv4Address> service)
-      : query_(query), service_(service), next_(query.start) {}
+  explicit ConnectionSearch(const ConnectionQuery& query) : query_(query), next_(query.start) {}
 
   // Looks at some more places, well within a millisecond or two; false = that was all. To be called
-  // until then. The control thread. Errors: NotFound (the pod isn't on the node).
+  // until then. The control thread. Errors: NotFound (the node has no such pod or service).
   absl::StatusOr<bool> Step(const Node& node);
 
-  // {"items": [...], "next": where another search may go on, or null, "in_use", "capacity"}: after
-  // the last step. Any thread.
-  nlohmann::ordered_json Take() &&;
+  // After the last step. Any thread.
+  ConnectionPage Take() &&;
 
  private:
-  struct Row {
-    FlowKey original;
-    FlowKey translated;
-    ConnectionState state;
-    uint32_t idle_ticks;
-    std::string client_pod, backend_pod, service;  // empty if there is none
-  };
+  absl::Status FindAddresses(const Node& node);
   bool Matches(const Connection& connection) const;
 
   const ConnectionQuery query_;
-  const std::optional<Ipv4Address> service_;
-  std::vector<Ipv4Address> pod_;  // its addresses
-  std::vector<Row> rows_;
+  std::vector<Ipv4Address> pod_, service_;  // addresses of those that are asked for
+  ConnectionPage page_;
   uint32_t next_;
-  uint32_t capacity_ = 0;
-  uint64_t in_use_ = 0;
 };
 
 }  // namespace podwarp

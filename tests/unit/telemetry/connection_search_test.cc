@@ -1,10 +1,11 @@
 // What is listed of the connections, for which question, and in how many steps.
-#include "api/connections.h"
+#include "telemetry/connection_search.h"
 
 #include <gmock/gmock.h>
 #include <rte_cycles.h>
 
 #include "podwarp/net/headers.h"
+#include "telemetry/describe.h"
 #include "unit/control/node_fixture.h"
 
 namespace podwarp::test {
@@ -14,8 +15,9 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 using Json = nlohmann::ordered_json;
+using Parameters = std::multimap<std::string, std::string>;
 
-std::string FaultOf(const ApiParameters& parameters) {
+std::string FaultOf(const Parameters& parameters) {
   return std::string(ParseConnectionQuery(parameters).status().message());
 }
 
@@ -56,17 +58,23 @@ TEST(ConnectionQuery, FaultsNameTheParameter) {
 constexpr uint16_t kMany = 600;
 
 const Ipv4Address kShop = "10.96.0.10"_ip;
+const Ipv4Address kExternal = "203.0.113.10"_ip;
 const Ipv4Address kDns = "10.96.0.53"_ip;
 
 class Connections : public NodeTest {
  protected:
   Connections() {
     Start();
-    const absl::Status status = tables_->services.Set(
-        {.name = "default/shop:http",
-         .endpoint = {.address = kShop, .port = Be16(80), .protocol = kIpProtocolTcp},
-         .backends = {},
-         .affinity_ticks = 0});
+    ServicePortConfig port;
+    port.name = "http";
+    port.port = 80;
+    ServiceConfig shop;
+    shop.name = "shop";
+    shop.address = kShop;
+    shop.external_addresses = {kExternal};
+    shop.ports = {port};
+    const absl::Status status =
+        node_->Apply({.before = std::nullopt, .after = shop}, clock_.time());
     EXPECT_TRUE(status.ok()) << status;
   }
 
@@ -90,21 +98,30 @@ class Connections : public NodeTest {
     return added.connection;
   }
 
-  Json Answer(const ApiParameters& parameters, std::optional<Ipv4Address> service = {}) {
-    ConnectionSearch search(*ParseConnectionQuery(parameters), service);
+  Json Answer(const Parameters& parameters) {
+    ConnectionSearch search(*ParseConnectionQuery(parameters));
     steps_ = 0;
     while (true) {
       ++steps_;
       const absl::StatusOr<bool> goes_on = search.Step(*node_);
       if (!goes_on.ok()) return std::string(goes_on.status().message());
-      if (!*goes_on) return std::move(search).Take();
+      if (!*goes_on) break;
     }
+    const ConnectionPage page = std::move(search).Take();
+    Json items = Json::array();
+    for (const ConnectionReport& connection : page.connections) {
+      items.push_back(Describe<JsonAnswer>(connection).Take());
+    }
+    Json answer = {{"items", std::move(items)}, {"next", nullptr}};
+    if (page.next.has_value()) answer["next"] = *page.next;
+    answer["in_use"] = page.in_use;
+    answer["capacity"] = page.capacity;
+    return answer;
   }
   // The ports of the clients of what is listed, in the order of the table.
-  std::vector<int> ClientPorts(const ApiParameters& parameters,
-                               std::optional<Ipv4Address> service = {}) {
+  std::vector<int> ClientPorts(const Parameters& parameters) {
     std::vector<int> ports;
-    const Json answer = Answer(parameters, service);
+    const Json answer = Answer(parameters);
     for (const Json& item : answer["items"]) {
       ports.push_back(item["client"].value("port", 0));
     }
@@ -161,10 +178,13 @@ TEST_F(Connections, AreThoseThatWereAskedFor) {
   EXPECT_THAT(ClientPorts({{"address", kDns.ToString()}}), ElementsAre(3, 4));
   EXPECT_THAT(ClientPorts({{"address", kOnC.ToString()}}), ElementsAre(4));
   EXPECT_THAT(ClientPorts({{"state", "closing"}}), ElementsAre(2, 4));
-  EXPECT_THAT(ClientPorts({{"service", "default/shop"}}, kShop), ElementsAre(1, 2));
+  EXPECT_THAT(ClientPorts({{"service", "default/shop"}}), ElementsAre(1, 2));
   EXPECT_THAT(ClientPorts({{"pod", "default/db"}, {"state", "new"}}), ElementsAre(3));
   EXPECT_THAT(ClientPorts({{"state", "closed"}}), IsEmpty());
   EXPECT_EQ(Answer({{"pod", "default/x"}}), "there is no pod default/x on this node");
+  EXPECT_EQ(Answer({{"service", "default/x"}}), "there is no service default/x");
+  Add(kDb, 5, kExternal, kWeb);
+  EXPECT_THAT(ClientPorts({{"service", "default/shop"}}), ElementsAre(1, 2, 5));
 }
 
 TEST_F(Connections, AffinityIsToldOnlyIfAskedFor) {
