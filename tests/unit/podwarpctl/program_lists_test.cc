@@ -34,7 +34,8 @@ Json Pod(const std::string& key) {
             {"seconds_since_seen", 61},
             {"received_frames", 1234567},
             {"transmitted_frames", 5},
-            {"dropped_frames", 0}}}};
+            {"dropped_frames", 10},
+            {"drops", {{"no_route", 3}, {"spoofed_ip", 7}}}}}};
 }
 
 TEST_F(Lists, Pods) {
@@ -47,12 +48,13 @@ TEST_F(Lists, Pods) {
   EXPECT_THAT(
       LinesOf({"pods"}),
       ElementsAre("POD            ADDRESSES                MAC                PORT               "
-                  "FROM   RECEIVED  SENT  DROPPED  CONFLICTS       SEEN  STATE",
+                  "FROM   RECEIVED  SENT  DROPPED  MOSTLY FOR  CONFLICTS       SEEN  "
+                  "STATE",
                   "default/vm-1   10.244.1.10,10.244.1.11  02:00:00:00:00:01  vhost-user client  "
-                  "api   1,234,567     5        0          2  1 min 1 s  down: nobody listens on "
-                  "/s",
+                  "api   1,234,567     5       10  spoofed_ip          2  1 min 1 s  down: nobody "
+                  "listens on /s",
                   "default/web-1  10.244.1.10,10.244.1.11  02:00:00:00:00:01  tap eth0           "
-                  "file          -     -        -          0          -  up"));
+                  "file          -     -        -  -                   0          -  up"));
   EXPECT_EQ(JsonOf({"pods"}), Json::array({pod, web}));
 }
 
@@ -276,9 +278,9 @@ TEST_F(Lists, Ports) {
   EXPECT_THAT(
       LinesOf({"ports"}),
       ElementsAre("PORT     ROLE    DRIVER          MTU  VLAN        SPEED  QUEUES  RECEIVED  SENT "
-                  " DROPPED   LOST  STATE",
+                  " DROPPED  MOSTLY FOR   LOST  STATE",
                   "uplink0  uplink  net_af_packet  1500   100  10.0 Gbit/s       1     1,234     0 "
-                  "       3  1,234  down: eth1 has no carrier"));
+                  "       3  -           1,234  down: eth1 has no carrier"));
   EXPECT_EQ(JsonOf({"ports"}), Json::array({PortItem(1234)}));
 }
 
@@ -296,18 +298,56 @@ TEST_F(Lists, Drops) {
   const Json some = {{"name", "no_route"},
                      {"help", "no route to the destination"},
                      {"frames", 1234},
-                     {"last_ports", {"default/a", "uplink0"}}};
+                     {"last_ports", {"default/a", "uplink0"}},
+                     {"last_pods", {"default/a"}}};
   const Json none = {{"name", "port_down"},
                      {"help", "the next hop's port is down"},
                      {"frames", 0},
-                     {"last_ports", Json::array()}};
+                     {"last_ports", Json::array()},
+                     {"last_pods", Json::array()}};
   api_.On("GET /v1/drops", Page({none, some}));
   EXPECT_THAT(LinesOf({"drops"}),
-              ElementsAre("REASON    FRAMES  LAST PORTS         MEANING",
-                          "no_route   1,234  default/a,uplink0  no route to the destination"));
+              ElementsAre("REASON    FRAMES  LAST PORTS         LAST PODS  MEANING",
+                          "no_route   1,234  default/a,uplink0  default/a  no route to the "
+                          "destination"));
   EXPECT_THAT(LinesOf({"drops", "--all"}), SizeIs(3));
   EXPECT_EQ(JsonOf({"drops"}), Json::array({some}));
   EXPECT_EQ(JsonOf({"drops", "--all"}), Json::array({none, some}));
+}
+
+TEST_F(Lists, Stages) {
+  const Json route = {{"name", "route"},
+                      {"help", "finds the next hop"},
+                      {"bursts", 2},
+                      {"frames", 5000},
+                      {"cycles", 70000},
+                      {"cycles_per_frame", 14},
+                      {"frames_per_burst", 31.25}};
+  api_.On("GET /v1/stages", Page({route}));
+  EXPECT_THAT(LinesOf({"stages"}),
+              ElementsAre("STAGE  FRAMES  FRAMES/BURST  CYCLES/FRAME  WHAT IT DOES",
+                          "route   5,000          31.2          14.0  finds the next hop"));
+  api_.On("GET /v1/stages?lcore=2", Page({}));
+  EXPECT_EQ(JsonOf({"stages"}), Json::array({route}));
+  EXPECT_EQ(JsonOf({"stages", "--lcore", "2"}), Json::array());
+}
+
+TEST_F(Lists, Latency) {
+  const Json measured = {{"samples", 1234},   {"p50_us", 1.5},    {"p90_us", 2},    {"p99_us", 30},
+                         {"p999_us", 400.25}, {"max_us", 5000.5}, {"mean_us", 1.75}};
+  Json one = {{"lcore", 1}}, idle = {{"lcore", 2}, {"samples", 0}};
+  one.update(measured);
+  const Json report = {{"items", {one, idle}}, {"all", measured}};
+  api_.On("GET /v1/latency", report);
+  EXPECT_THAT(
+      LinesOf({"latency"}),
+      ElementsAre("LCORE  SAMPLES     MEAN     50 %     90 %      99 %     99.9 %        MOST",
+                  "    1    1,234  1.75 us  1.50 us  2.00 us  30.00 us  400.25 us  5000.50 us",
+                  "    2        0        -        -        -         -          -           -",
+                  "  all    1,234  1.75 us  1.50 us  2.00 us  30.00 us  400.25 us  5000.50 us"));
+  EXPECT_EQ(JsonOf({"latency"}), report);
+  api_.On("GET /v1/latency", {{"items", {one}}, {"all", measured}});
+  EXPECT_THAT(LinesOf({"latency"}), SizeIs(2));
 }
 
 TEST_F(Lists, Top) {

@@ -31,7 +31,7 @@ using Action = std::function<absl::Status(Context*)>;
 void AddStatusCommands(CLI::App* app, Action* chosen);       // status, version, reload
 void AddListCommands(CLI::App* app, Action* chosen);         // pods, nodes, routes, arp
 void AddServiceListCommands(CLI::App* app, Action* chosen);  // services, connections
-void AddReportCommands(CLI::App* app, Action* chosen);       // ports, workers, drops
+void AddReportCommands(CLI::App* app, Action* chosen);  // ports, workers, drops, stages, latency
 void AddTopCommand(CLI::App* app, Action* chosen);
 void AddCaptureCommand(CLI::App* app, Action* chosen);
 void AddPodCommands(CLI::App* app, Action* chosen);      // pod add, pod del

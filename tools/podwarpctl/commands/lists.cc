@@ -32,6 +32,7 @@ ListView PodView() {
                           {"RECEIVED", kRight},
                           {"SENT", kRight},
                           {"DROPPED", kRight},
+                          {"MOSTLY FOR"},
                           {"CONFLICTS", kRight},
                           {"SEEN", kRight},
                           {"STATE"}}),
@@ -47,6 +48,7 @@ ListView PodView() {
                     Amount(status, "received_frames"),
                     Amount(status, "transmitted_frames"),
                     Amount(status, "dropped_frames"),
+                    MainReason(status),
                     Amount(status, "conflicts"),
                     was_seen ? Span(Number(status, "seconds_since_seen")) : "",
                     StateOf(status)};
@@ -122,7 +124,8 @@ void AddList(CLI::App* app, const std::string& name, const std::string& help,
 
 void AddListCommands(CLI::App* app, Action* chosen) {
   AddList(app, "pods", "The pods on this node",
-          "RECEIVED is what podwarp received from the pod, SENT what it sent to it, in frames.\n"
+          "RECEIVED is what podwarp received from the pod, SENT what it sent to it, DROPPED what\n"
+          "it dropped of either, MOSTLY FOR that reason, in frames; `-o json` has all reasons.\n"
           "FROM is where the pod was set: in the configuration file, or through the API.\n\n"
           "Examples:\n"
           "  podwarpctl pods\n"

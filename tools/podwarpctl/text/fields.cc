@@ -50,6 +50,19 @@ std::string Amount(const Json& object, std::string_view key) {
   return IsCount(Field(object, key)) ? Count(Number(object, key)) : "";
 }
 
+std::string MainReason(const Json& traffic) {
+  const Json& drops = Field(traffic, "drops");
+  if (!drops.is_object()) return "";
+  std::string reason;
+  uint64_t most = 0;
+  for (const auto& [name, frames] : drops.items()) {
+    if (Number(drops, name) <= most) continue;
+    reason = name;
+    most = Number(drops, name);
+  }
+  return reason;
+}
+
 std::string StateOf(const Json& status) {
   const std::string shadowed = Text(status, "shadowed");
   if (!shadowed.empty()) return absl::StrCat("hidden: ", shadowed);

@@ -25,6 +25,8 @@ double Real(const Json& object, std::string_view key);
 bool Flag(const Json& object, std::string_view key);
 // With thousands separators; empty if it is no number.
 std::string Amount(const Json& object, std::string_view key);
+// Of {"drops": {"spoofed_ip": 3}}: the reason for most frames; empty if there is none.
+std::string MainReason(const Json& traffic);
 
 // "up", "down: the reason", or that something in the file hides the object.
 std::string StateOf(const Json& status);
