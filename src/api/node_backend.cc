@@ -10,6 +10,7 @@
 #include "control/object_json.h"
 #include "observe/capture_stream.h"
 #include "telemetry/connection_search.h"
+#include "observe/trace_stream.h"
 #include "telemetry/describe.h"
 #include "telemetry/report.h"
 
@@ -381,6 +382,7 @@ absl::StatusOr<Json> NodeBackend::Reload() {
 absl::StatusOr<std::unique_ptr<ApiStream>> NodeBackend::OpenStream(
     std::string_view name, const ApiParameters& parameters) {
   if (name == "capture") return CaptureStream::Open(parameters, &node_, &watch_, &loop_);
+  if (name == "trace") return TraceStream::Open(parameters, &node_, &watch_, &loop_);
   return absl::UnimplementedError(absl::StrCat("there is no stream ", std::string(name), " yet"));
 }
 
