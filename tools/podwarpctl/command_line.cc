@@ -17,6 +17,7 @@ void AddCommands(CLI::App* app, Action* chosen) {
   AddReportCommands(app, chosen);
   AddTopCommand(app, chosen);
   AddCaptureCommand(app, chosen);
+  AddTraceCommand(app, chosen);
   AddPodCommands(app, chosen);
   AddNodeCommands(app, chosen);
   AddRouteCommands(app, chosen);

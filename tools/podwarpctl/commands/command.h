@@ -34,6 +34,7 @@ void AddServiceListCommands(CLI::App* app, Action* chosen);  // services, connec
 void AddReportCommands(CLI::App* app, Action* chosen);  // ports, workers, drops, stages, latency
 void AddTopCommand(CLI::App* app, Action* chosen);
 void AddCaptureCommand(CLI::App* app, Action* chosen);
+void AddTraceCommand(CLI::App* app, Action* chosen);
 void AddPodCommands(CLI::App* app, Action* chosen);      // pod add, pod del
 void AddNodeCommands(CLI::App* app, Action* chosen);     // node add, node del
 void AddRouteCommands(CLI::App* app, Action* chosen);    // route add, route del
