@@ -106,6 +106,9 @@ ConnectionTable::Found ConnectionTable::Lookup(const FlowKey& key) {
 }
 
 void ConnectionTable::LookupBulk(const FlowKey* keys, Found* found, uint32_t count) {
+  if (behind_ != nullptr) [[unlikely]] {
+    for (uint32_t i = 0; i < count; ++i) Fetch(keys[i]);
+  }
   ConnectionIndex::Entry entries[ConnectionIndex::kMaxBulk];
   index_->FindBulk(keys, entries, count);
   for (uint32_t i = 0; i < count; ++i) {
@@ -117,9 +120,19 @@ void ConnectionTable::LookupBulk(const FlowKey* keys, Found* found, uint32_t cou
   }
 }
 
-// The reply's key first: once the original's can be found, so can the reply's.
 ConnectionTable::Added ConnectionTable::Add(uint32_t worker, const NewConnection& wanted,
                                             uint32_t now) {
+  if (behind_ != nullptr) [[unlikely]] {
+    if (!HasRoomBehind()) return {AddResult::kFull, nullptr};
+    Fetch(wanted.original);
+    if (wanted.kind != ConnectionKind::kAffinity) Fetch(wanted.translated.Reversed());
+  }
+  return Insert(worker, wanted, now);
+}
+
+// The reply's key first: once the original's can be found, so can the reply's.
+ConnectionTable::Added ConnectionTable::Insert(uint32_t worker, const NewConnection& wanted,
+                                               uint32_t now) {
   const uint32_t number = numbers_->Take(worker);
   if (number == kNoNumber) return {AddResult::kFull, nullptr};
   Connection* const connection = &connections_[number];

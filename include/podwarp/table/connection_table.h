@@ -110,6 +110,10 @@ class ConnectionTable {
   // BytesFor(capacity), as far as it is used. CHECKs that the address space can be had, that
   // `capacity` <= kMaxCapacity, and that 0 < `workers` < 255.
   ConnectionTable(Rcu* rcu, uint32_t capacity, uint32_t workers);
+  // For a rehearsal by the control thread, of a few frames as worker 0: has what `behind` has, as
+  // far as it is asked for it, and keeps all changes to itself. It is full when `behind` would be.
+  // Nobody else uses it; `behind` outlives it.
+  ConnectionTable(Rcu* rcu, ConnectionTable* behind);
   ~ConnectionTable();
   ConnectionTable(const ConnectionTable&) = delete;
   ConnectionTable& operator=(const ConnectionTable&) = delete;
@@ -193,6 +197,7 @@ class ConnectionTable {
   uint32_t NumberOf(const Connection& connection) const {
     return static_cast<uint32_t>(&connection - connections_);
   }
+  Added Insert(uint32_t worker, const NewConnection& connection, uint32_t now);
   void Fill(Connection* connection, uint32_t worker, const NewConnection& wanted, uint32_t now);
   // Makes the connection be found by its key of this direction. kAdded, kExists (its key is taken)
   // or kFull.
@@ -202,6 +207,10 @@ class ConnectionTable {
   // False if somebody else did.
   bool Unlink(Connection* connection);
   void HandBack(Connection* connection);
+
+  // connection_rehearsal.cc
+  void Fetch(const FlowKey& key);
+  bool HasRoomBehind() const;
 
   // connection_expiry.cc
   void ExpireSome(uint32_t count, uint32_t now, const ConnectionTimeouts& timeouts,
@@ -231,6 +240,10 @@ class ConnectionTable {
   uint64_t expired_ = 0;
   uint64_t displaced_ = 0;
   uint64_t given_back_ = 0;
+
+  // A rehearsal's: where the rest is, and which ones of it were copied.
+  ConnectionTable* const behind_ = nullptr;
+  std::vector<const Connection*> fetched_;
 };
 
 }  // namespace podwarp
