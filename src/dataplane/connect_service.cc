@@ -63,7 +63,7 @@ class Connector {
  public:
   Connector(WorkerContext& context, const Ingress& ingress, const FlowKey& flow)
       : context_(context),
-        connections_(context.tables.connections),
+        connections_(*context.connections),
         services_(context.tables.services),
         ingress_(ingress),
         flow_(flow),

@@ -77,11 +77,17 @@ uint16_t Pipeline::Process(PortId id, uint16_t queue) {
   Port* port = context_.tables.ports.Get(id);
   if (port == nullptr) return 0;
   Burst burst({.id = id, .port = port, .pod = context_.tables.pods.Get(id)});
-  Observation& observation = context_.observation;
-  observation.BeforeReceive();
+  context_.observation.BeforeReceive();
   burst.count = port->Receive(queue, burst.frames, kBurstFrames);
-  if (burst.count == 0) return 0;
   const uint16_t received = burst.count;
+  if (received > 0) ProcessReceived(burst);
+  return received;
+}
+
+void Pipeline::ProcessReceived(Burst& burst) {
+  const PortId id = burst.ingress.id;
+  const uint16_t received = burst.count;
+  Observation& observation = context_.observation;
   observation.Received(burst);
 
   Burst arp(burst.ingress);
@@ -101,7 +107,6 @@ uint16_t Pipeline::Process(PortId id, uint16_t queue) {
   GuardSource(context_, burst);
   Forward(context_, burst);
   observation.EndBurst();
-  return received;
 }
 
 void Pipeline::Send(PortId port, rte_mbuf* frame) {
@@ -112,5 +117,15 @@ void Pipeline::Send(PortId port, rte_mbuf* frame) {
 }
 
 void Pipeline::Flush() { FlushTransmitBuffers(context_); }
+
+void Pipeline::Rehearse(uint64_t now, PortId id, rte_mbuf* frame, const Observers* observers) {
+  BeginRound(now, observers);
+  Burst burst(
+      {.id = id, .port = context_.tables.ports.Get(id), .pod = context_.tables.pods.Get(id)});
+  burst.Add(frame);
+  context_.observation.BeforeReceive();
+  ProcessReceived(burst);
+  Flush();
+}
 
 }  // namespace podwarp

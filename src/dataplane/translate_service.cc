@@ -113,7 +113,7 @@ class ServiceStage {
  public:
   ServiceStage(WorkerContext& context, Burst& burst, Burst& relayed, Burst& made)
       : context_(context),
-        connections_(context.tables.connections),
+        connections_(*context.connections),
         burst_(burst),
         relayed_(relayed),
         made_(made),

@@ -12,6 +12,14 @@
 namespace podwarp {
 namespace {
 
+// In a rehearsal, as if the port had taken all.
+uint16_t HandOver(WorkerContext& context, Port& port, rte_mbuf** frames, uint16_t count) {
+  if (!context.is_rehearsal) [[likely]]
+    return port.Transmit(context.worker, frames, count);
+  rte_pktmbuf_free_bulk(frames, count);
+  return count;
+}
+
 void Flush(WorkerContext& context, PortId id) {
   TransmitBuffer& buffer = context.transmit[id];
   const uint16_t count = buffer.count;
@@ -29,7 +37,7 @@ void Flush(WorkerContext& context, PortId id) {
   context.observation.Sending(id, buffer.frames, count, is_tried);
   if (is_tried) {
     for (uint16_t i = 0; i < count; ++i) bytes += rte_pktmbuf_pkt_len(buffer.frames[i]);
-    sent = port->Transmit(context.worker, buffer.frames, count);
+    sent = HandOver(context, *port, buffer.frames, count);
   }
   context.observation.Sent(sent);
   // What was sent is the port's and not to be looked at any more; what was not is still ours.

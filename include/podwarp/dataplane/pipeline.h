@@ -59,6 +59,11 @@ struct WorkerContext {
   uint16_t next_ip_identification = 0;
   Observation observation{worker, &tables, &counters};
 
+  // A rehearsal: no port is handed anything, and connections are its own, a ConnectionTable with
+  // the tables' behind it.
+  bool is_rehearsal = false;
+  ConnectionTable* connections = &tables.connections;
+
   void Tell(const Event& event) {
     if (!events.Put(event)) counters.events_lost.Add(1);
   }
@@ -70,10 +75,7 @@ class Pipeline {
   explicit Pipeline(WorkerContext* context);
 
   // A round: any number of Process() and Send(), then one Flush().
-  void BeginRound(uint64_t now) {
-    context_.now = now;
-    context_.observation.BeginRound(context_.tables.observers());
-  }
+  void BeginRound(uint64_t now) { BeginRound(now, context_.tables.observers()); }
   // Takes all frames that `port` has for `queue`, up to a burst, the whole way to the transmit
   // buffers. Returns how many there were.
   uint16_t Process(PortId port, uint16_t queue);
@@ -82,7 +84,18 @@ class Pipeline {
   // Hands what waits to the ports.
   void Flush();
 
+  // A round of its own, in a rehearsal: the frame goes the whole way, as if the port had received
+  // it. The caller is the control thread, which keeps the tables valid by not changing them.
+  // REQUIRES: there is such a port, and WorkerContext::is_rehearsal.
+  void Rehearse(uint64_t now, PortId port, rte_mbuf* frame, const Observers* observers);
+
  private:
+  void BeginRound(uint64_t now, const Observers* observers) {
+    context_.now = now;
+    context_.observation.BeginRound(observers);
+  }
+  void ProcessReceived(Burst& burst);
+
   WorkerContext& context_;
 };
 
