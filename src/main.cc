@@ -25,6 +25,7 @@
 #include "control/state_store.h"
 #include "kubernetes/connect.h"
 #include "kubernetes/follower.h"
+#include "observe/explain.h"
 #include "observe/watch.h"
 #include "platform/eal.h"
 #include "port/vhost_backend.h"
@@ -80,6 +81,7 @@ struct Running {
   const Options& options;
   const Launch& launch;
   Tables& tables;
+  rte_mempool* pool;
   Node& node;
   ConnectionExpiry& expiry;
   Reconciler& reconciler;
@@ -92,9 +94,10 @@ absl::Status Serve(const Running& running) {
   const Config& config = running.config;
   Node& node = running.node;
   Watch watch(&node, &running.tables);
+  Explainer explainer(&node, &running.tables, running.pool);
   Reloader reloader(&running.reconciler);
   NodeBackend backend(running.options.config, &running.reconciler, &node, &running.loop, &watch,
-                      StatusOf(running.follower));
+                      &explainer, StatusOf(running.follower));
   const absl::StatusOr<std::unique_ptr<ApiServer>> api = ServeApi(config, &backend);
   if (!api.ok()) return api.status();
   // From here on the loop will run, which a reload waits for.
@@ -148,6 +151,7 @@ int RunNode(const Config& config, const Options& options, const ApiClient* kuber
                     .options = options,
                     .launch = launch,
                     .tables = tables,
+                    .pool = *pool,
                     .node = node,
                     .expiry = expiry,
                     .reconciler = reconciler,

@@ -51,8 +51,8 @@ class ApiBackend {
   // Up to `limit` objects after `after` in the order of keys; from the first one on if it is empty.
   // There need be no object with that key (any more).
   virtual std::vector<Listed> List(ObjectKind kind, const std::string& after, size_t limit) = 0;
-  // "ports", "workers", "drops", "stages", "latency", "arp", "route", "connections", "config",
-  // "status": read-only. The node is
+  // "ports", "workers", "drops", "stages", "latency", "arp", "route", "connections", "explain",
+  // "config", "status": read-only. The node is
   // ready to forward unless "status" has an error or says "ready": false, and "why_not_ready".
   // What its readiness is to tell though it is ready stands in "not_current". Errors: NotFound,
   // InvalidArgument (a parameter that is unknown or can't be read).

@@ -11,6 +11,8 @@
 #include "observe/capture_stream.h"
 #include "telemetry/connection_search.h"
 #include "observe/trace_stream.h"
+#include "observe/explain_query.h"
+#include "observe/explain_text.h"
 #include "telemetry/describe.h"
 #include "telemetry/report.h"
 
@@ -170,12 +172,14 @@ absl::Status CheckNone(const ApiParameters& parameters) {
 }  // namespace
 
 NodeBackend::NodeBackend(std::string config_file, Reconciler* reconciler, const Node* node,
-                         ControlLoop* loop, Watch* watch, KubernetesStatusSource kubernetes)
+                         ControlLoop* loop, Watch* watch, Explainer* explainer,
+                         KubernetesStatusSource kubernetes)
     : config_file_(std::move(config_file)),
       reconciler_(*reconciler),
       node_(*node),
       loop_(*loop),
       watch_(*watch),
+      explainer_(*explainer),
       kubernetes_(std::move(kubernetes)) {}
 
 ObjectDefaults NodeBackend::Defaults() {
@@ -229,6 +233,7 @@ absl::StatusOr<Json> NodeBackend::Report(std::string_view name, const ApiParamet
   if (name == "connections") return ReportConnections(parameters);
   if (name == "route") return ReportRoute(parameters);
   if (name == "stages") return ReportStages(parameters);
+  if (name == "explain") return Explain(parameters);
   if (absl::Status status = CheckNone(parameters); !status.ok()) return status;
   if (name == "ports") return Ask([&] { return ReportPorts(node_); });
   if (name == "workers") return Ask([&] { return ReportWorkers(node_); });
@@ -371,6 +376,19 @@ absl::StatusOr<Json> NodeBackend::ReportConnections(const ApiParameters& paramet
   report["in_use"] = page.in_use;
   report["capacity"] = page.capacity;
   return report;
+}
+
+absl::StatusOr<Json> NodeBackend::Explain(const ApiParameters& parameters) {
+  absl::StatusOr<Json> json = absl::UnavailableError("podwarp is stopping");
+  loop_.Call([&] {
+    const absl::StatusOr<ExplainRequest> request = ParseExplainRequest(parameters, node_);
+    json = request.status();
+    if (!request.ok()) return;
+    const absl::StatusOr<Explanation> explanation = explainer_.Explain(*request);
+    json = explanation.status();
+    if (explanation.ok()) json = ExplanationToJson(*request, *explanation, node_);
+  });
+  return json;
 }
 
 absl::StatusOr<Json> NodeBackend::Reload() {

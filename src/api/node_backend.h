@@ -10,6 +10,7 @@
 #include "control/kubernetes_status.h"
 #include "control/node.h"
 #include "control/reconciler.h"
+#include "observe/explain.h"
 #include "observe/watch.h"
 
 namespace podwarp {
@@ -19,7 +20,7 @@ class NodeBackend final : public ApiBackend {
   // `config_file` is what reports call it. All pointers outlive the backend, as does what
   // `kubernetes` asks.
   NodeBackend(std::string config_file, Reconciler* reconciler, const Node* node, ControlLoop* loop,
-              Watch* watch, KubernetesStatusSource kubernetes = nullptr);
+              Watch* watch, Explainer* explainer, KubernetesStatusSource kubernetes = nullptr);
 
   std::vector<EditResult> Apply(std::span<const Edit> edits) override {
     return reconciler_.Apply(edits);
@@ -44,6 +45,7 @@ class NodeBackend final : public ApiBackend {
   absl::StatusOr<Json> ReportRoute(const ApiParameters& parameters);
   absl::StatusOr<Json> ReportStages(const ApiParameters& parameters);
   absl::StatusOr<Json> ReportConnections(const ApiParameters& parameters);
+  absl::StatusOr<Json> Explain(const ApiParameters& parameters);
   absl::StatusOr<Json> ReportStatus();
   Json ReportNode();  // the control thread
 
@@ -52,6 +54,7 @@ class NodeBackend final : public ApiBackend {
   const Node& node_;
   ControlLoop& loop_;
   Watch& watch_;
+  Explainer& explainer_;
   const KubernetesStatusSource kubernetes_;
   const absl::Time start_ = ControlLoop::Now();
 };

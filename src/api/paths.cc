@@ -34,6 +34,7 @@ constexpr ApiPath kPaths[] = {
     {"/v1/route", "GET", ApiResource::kReport, {}},
     {"/v1/arp", "GET", ApiResource::kReport, {}},
     {"/v1/config", "GET", ApiResource::kReport, {}},
+    {"/v1/explain", "GET", ApiResource::kReport, {}},
     {"/v1/status", "GET", ApiResource::kReport, {}},
     {"/v1/trace", "GET", ApiResource::kStream, {}},
     {"/v1/capture", "GET", ApiResource::kStream, {}},

@@ -21,7 +21,8 @@ class NodeBackendTest : public ReconcilerTest {
   }
 
   nlohmann::ordered_json Status(const KubernetesStatusSource& kubernetes) {
-    NodeBackend backend("node.yaml", &*reconciler_, &*node_, &*loop_, &watch_, kubernetes);
+    NodeBackend backend("node.yaml", &*reconciler_, &*node_, &*loop_, &watch_, &explainer_,
+                        kubernetes);
     const auto status = backend.Report("status", {});
     EXPECT_TRUE(status.ok()) << status.status();
     return status.value_or(nullptr);
@@ -38,6 +39,7 @@ class NodeBackendTest : public ReconcilerTest {
 
   KubernetesStatus status_;
   Watch watch_{&*node_, &*tables_};
+  Explainer explainer_{&*node_, &*tables_, TestPool()};
 };
 
 TEST_F(NodeBackendTest, ANodeWithoutKubernetesIsReady) {
@@ -78,7 +80,7 @@ TEST_F(NodeBackendTest, WhatIsHiddenStandsInTheStatusAndInTheLists) {
   EXPECT_THAT(Status().at("notes").get<std::vector<std::string>>(),
               Contains("what Kubernetes said has no place: service default/web: the API has it, "
                        "too"));
-  NodeBackend backend("node.yaml", &*reconciler_, &*node_, &*loop_, &watch_);
+  NodeBackend backend("node.yaml", &*reconciler_, &*node_, &*loop_, &watch_, &explainer_);
   EXPECT_EQ(backend.Get(ObjectKind::kService, "default/web")->origin, Origin::kApi);
   ASSERT_TRUE(Apply(Delete(ObjectKind::kService, "default/web")).status.ok());
   EXPECT_EQ(backend.Get(ObjectKind::kService, "default/web")->origin, Origin::kKubernetes);
