@@ -24,6 +24,7 @@ void AddCommands(CLI::App* app, Action* chosen) {
   AddServiceCommands(app, chosen);
   AddApplyCommand(app, chosen);
   AddDoctorCommand(app, chosen);
+  AddExplainCommand(app, chosen);
 }
 
 // The command that was come to, "pod add" of `pod add web-1`, and its words.

@@ -86,7 +86,8 @@ TEST(CommandLine, EachCommandHasHelpWithExamples) {
            {"top"},          {"pod", "add"},     {"pod", "del"},
            {"node", "add"},  {"node", "del"},    {"route", "add"},
            {"route", "del"}, {"service", "add"}, {"service", "del"},
-           {"apply"},        {"doctor"},         {"ready"}}) {
+           {"apply"},        {"doctor"},         {"explain"},
+           {"ready"}}) {
     std::vector<std::string> arguments = command;
     arguments.push_back("--help");
     const absl::StatusOr<CommandLine> line = ParseCommandLine(arguments);

@@ -41,6 +41,7 @@ void AddRouteCommands(CLI::App* app, Action* chosen);    // route add, route del
 void AddServiceCommands(CLI::App* app, Action* chosen);  // service add, service del
 void AddApplyCommand(CLI::App* app, Action* chosen);
 void AddDoctorCommand(CLI::App* app, Action* chosen);
+void AddExplainCommand(CLI::App* app, Action* chosen);
 
 // For programs.
 std::string ToText(const Json& json);
