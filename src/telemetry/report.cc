@@ -112,8 +112,8 @@ WorkerReport ReportWorker(const Node& node, size_t index) {
   for (const PortCounters& port : counters.ports) AddTo(report.traffic, port);
   for (const Counter& drops : counters.drops) report.traffic.dropped_frames += drops.value();
   report.cycles_busy = counters.cycles_busy.value();
-  report.cycles_total =
-      report.cycles_busy + counters.cycles_idle.value() + counters.cycles_sleeping.value();
+  report.cycles_sleeping = counters.cycles_sleeping.value();
+  report.cycles_total = report.cycles_busy + counters.cycles_idle.value() + report.cycles_sleeping;
   const auto busy = static_cast<double>(report.cycles_busy);
   if (report.cycles_total > 0) {
     report.busy_percent = 100 * busy / static_cast<double>(report.cycles_total);

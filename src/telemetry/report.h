@@ -169,8 +169,10 @@ struct WorkerReport {
   TrafficReport traffic;
   uint64_t rounds = 0;
   uint64_t bursts = 0;
-  // TSC cycles since it started: those of rounds that had frames, and all of them.
+  // TSC cycles since it started: those of rounds that had frames, those asleep, and all
+  // of them.
   uint64_t cycles_busy = 0;
+  uint64_t cycles_sleeping = 0;
   uint64_t cycles_total = 0;
   // The busy share of all; 0 to 100.
   double busy_percent = 0;
