@@ -11,6 +11,7 @@
 
 #include "api/node_backend.h"
 #include "api/server.h"
+#include "api/tcp_listener.h"
 #include "control/config_complete.h"
 #include "control/config_values.h"
 #include "control/config_watch.h"
@@ -50,6 +51,20 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ServeApi(const Config& config, ApiBac
   LOG(INFO) << "the API is at " << api.socket;
   return ApiServer::Open({.socket = api.socket, .mode = api.socket_mode, .group = api.group},
                          backend);
+}
+
+// To whoever reaches the address: a few askers, each some times a second, are all there should be.
+absl::StatusOr<std::unique_ptr<ApiServer>> ServeMetrics(const Config& config, ApiBackend* backend) {
+  if (!config.metrics.has_value()) return nullptr;
+  absl::StatusOr<std::unique_ptr<TcpListener>> listener =
+      TcpListener::Open(config.metrics->address, config.metrics->port);
+  if (!listener.ok()) return listener.status();
+  LOG(INFO) << "metrics are at http://" << ListenText(*config.metrics) << "/metrics";
+  ApiServerSettings settings;
+  settings.connections = 16;
+  settings.http.requests_per_second = 20;
+  settings.http.public_only = true;
+  return ApiServer::Serve(*std::move(listener), settings, backend);
 }
 
 // nullptr if nobody is to be followed.
@@ -100,6 +115,8 @@ absl::Status Serve(const Running& running) {
                       &explainer, StatusOf(running.follower));
   const absl::StatusOr<std::unique_ptr<ApiServer>> api = ServeApi(config, &backend);
   if (!api.ok()) return api.status();
+  const absl::StatusOr<std::unique_ptr<ApiServer>> metrics = ServeMetrics(config, &backend);
+  if (!metrics.ok()) return metrics.status();
   // From here on the loop will run, which a reload waits for.
   std::optional<ConfigWatch> config_watch;
   if (running.options.watch_config) {

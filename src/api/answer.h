@@ -1,4 +1,4 @@
-// Answers of the API: a status of HTTP with a JSON body, and how errors are told.
+// Answers of the API: a status of HTTP with a JSON body or metrics, and how errors are told.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -13,7 +13,8 @@ namespace podwarp {
 struct ApiAnswer {
   int status = 200;
   nlohmann::ordered_json body;
-  std::string allow;  // the methods that are served, with 405
+  std::string allow;    // the methods that are served, with 405
+  std::string metrics;  // Prometheus' text form; if it isn't empty, sent in place of the body
 };
 
 // The word that programs tell errors by: "not_found".

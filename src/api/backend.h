@@ -60,6 +60,10 @@ class ApiBackend {
                                                         const ApiParameters& parameters) = 0;
   // Has the configuration file read anew: {"changes": N, "failed": [sentences]}.
   virtual absl::StatusOr<nlohmann::ordered_json> Reload() = 0;
+  // In Prometheus' text form.
+  virtual absl::StatusOr<std::string> Metrics() {
+    return absl::UnimplementedError("there are no metrics");
+  }
   // "trace", "capture". Errors: InvalidArgument (a parameter that is unknown or can't be read),
   // NotFound (there is no such pod or port), ResourceExhausted (too many are open).
   virtual absl::StatusOr<std::unique_ptr<ApiStream>> OpenStream(

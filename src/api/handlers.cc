@@ -100,6 +100,12 @@ ApiAnswer GetHealth(bool asks_if_ready, ApiBackend* backend) {
   return {.status = 200, .body = std::move(body), .allow = ""};
 }
 
+ApiAnswer GetMetrics(ApiBackend* backend) {
+  absl::StatusOr<std::string> metrics = backend->Metrics();
+  if (!metrics.ok()) return ErrorAnswer(metrics.status(), "");
+  return {.status = 200, .body = nullptr, .allow = "", .metrics = *std::move(metrics)};
+}
+
 // What the path says and the body leaves out.
 void FillNames(const ApiTarget& target, Json* body) {
   const auto fill = [&](const char* name, const std::string& value) {
@@ -154,6 +160,8 @@ ApiAnswer HandleGet(const ApiTarget& target, const ApiParameters& parameters, Ap
       return GetHealth(false, backend);
     case ApiResource::kReadiness:
       return GetHealth(true, backend);
+    case ApiResource::kMetrics:
+      return GetMetrics(backend);
     case ApiResource::kBulk:
     case ApiResource::kReload:
     case ApiResource::kStream:

@@ -27,6 +27,7 @@ constexpr absl::Duration kStreamWait = absl::Milliseconds(100);
 constexpr int kMostRequests = 10'000;  // of one connection
 
 constexpr char kJson[] = "application/json";
+constexpr char kMetricsText[] = "text/plain; version=0.0.4; charset=utf-8";
 
 // The connection that this thread serves: cpp-httplib's handlers don't see it.
 thread_local HttpConnection* current = nullptr;
@@ -50,8 +51,9 @@ class ConnectionStream : public httplib::Stream {
 
 void Say(ApiAnswer answer, httplib::Response* response) {
   response->status = answer.status;
-  response->body = ToText(answer.body);
-  response->set_header("Content-Type", kJson);
+  const bool is_text = !answer.metrics.empty();
+  response->body = is_text ? std::move(answer.metrics) : ToText(answer.body);
+  response->set_header("Content-Type", is_text ? kMetricsText : kJson);
   if (!answer.allow.empty()) response->set_header("Allow", answer.allow);
   if (answer.status == 429 || answer.status == 503) response->set_header("Retry-After", "1");
 }
@@ -209,6 +211,10 @@ class HttpFront::Server : public httplib::Server {
     }
     const absl::StatusOr<ApiTarget> target = FindTarget(request.path);
     if (!target.ok()) return say(ErrorAnswer(target.status(), ""));
+    if (limits_.public_only && !target->path->is_public()) {
+      return say(ErrorAnswer(403, "permission_denied", "",
+                             "only /metrics, /healthz and /readyz are served at this address"));
+    }
     if (!target->path->Allows(request.method)) {
       const std::string methods(target->path->methods);
       ApiAnswer answer =

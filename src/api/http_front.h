@@ -22,6 +22,7 @@ struct HttpLimits {
   int bulks = 4;                       // at the same time
   int streams = 8;                     // likewise
   double requests_per_second = 10'000;
+  bool public_only = false;  // /metrics, /healthz and /readyz
 };
 
 class HttpFront {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "control/config_values.h"
 #include "control/object_json.h"
 #include "observe/capture_stream.h"
@@ -14,6 +15,7 @@
 #include "observe/explain_query.h"
 #include "observe/explain_text.h"
 #include "telemetry/describe.h"
+#include "telemetry/metrics.h"
 #include "telemetry/report.h"
 
 namespace podwarp {
@@ -389,6 +391,19 @@ absl::StatusOr<Json> NodeBackend::Explain(const ApiParameters& parameters) {
     if (explanation.ok()) json = ExplanationToJson(*request, *explanation, node_);
   });
   return json;
+}
+
+absl::StatusOr<std::string> NodeBackend::Metrics() {
+  NodeMetrics metrics(node_);
+  bool goes_on = true;
+  while (goes_on) {
+    if (!loop_.Call([&] { goes_on = metrics.Step(); })) {
+      return absl::UnavailableError("podwarp is stopping");
+    }
+  }
+  if (kubernetes_ != nullptr) metrics.Add(kubernetes_());
+  metrics.AddProcess(start_by_wall_);
+  return ToText(std::move(metrics).Take());
 }
 
 absl::StatusOr<Json> NodeBackend::Reload() {

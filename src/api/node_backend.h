@@ -32,6 +32,7 @@ class NodeBackend final : public ApiBackend {
   absl::StatusOr<nlohmann::ordered_json> Reload() override;
   absl::StatusOr<std::unique_ptr<ApiStream>> OpenStream(std::string_view name,
                                                         const ApiParameters& parameters) override;
+  absl::StatusOr<std::string> Metrics() override;
   ObjectDefaults Defaults() override;
 
  private:
@@ -57,6 +58,7 @@ class NodeBackend final : public ApiBackend {
   Explainer& explainer_;
   const KubernetesStatusSource kubernetes_;
   const absl::Time start_ = ControlLoop::Now();
+  const absl::Time start_by_wall_ = absl::Now();
 };
 
 }  // namespace podwarp

@@ -40,6 +40,7 @@ constexpr ApiPath kPaths[] = {
     {"/v1/capture", "GET", ApiResource::kStream, {}},
     {"/healthz", "GET", ApiResource::kHealth, {}},
     {"/readyz", "GET", ApiResource::kReadiness, {}},
+    {"/metrics", "GET", ApiResource::kMetrics, {}},
 };
 
 }  // namespace

@@ -18,7 +18,8 @@ enum class ApiResource : uint8_t {
   kReport,
   kStream,
   kHealth,
-  kReadiness
+  kReadiness,
+  kMetrics
 };
 
 struct ApiPath {
@@ -29,6 +30,12 @@ struct ApiPath {
 
   // Of a report or a stream, as the backend calls it.
   std::string_view name() const { return pattern.substr(sizeof("/v1/") - 1); }
+  // What tells how the node is doing, and nothing of its configuration: for those who may not have
+  // the rest, too.
+  bool is_public() const {
+    return resource == ApiResource::kHealth || resource == ApiResource::kReadiness ||
+           resource == ApiResource::kMetrics;
+  }
   // In upper case, as in `methods`, or HEAD.
   bool Allows(std::string_view method) const;
 };

@@ -18,11 +18,17 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Open(const ApiServerSettin
   absl::StatusOr<std::unique_ptr<UnixListener>> listener =
       UnixListener::Open(settings.socket, settings.mode, settings.group);
   if (!listener.ok()) return listener.status();
-  return std::unique_ptr<ApiServer>(new ApiServer(settings, backend, *std::move(listener)));
+  return Serve(*std::move(listener), settings, backend);
+}
+
+std::unique_ptr<ApiServer> ApiServer::Serve(std::unique_ptr<Listener> listener,
+                                            const ApiServerSettings& settings,
+                                            ApiBackend* backend) {
+  return std::unique_ptr<ApiServer>(new ApiServer(settings, backend, std::move(listener)));
 }
 
 ApiServer::ApiServer(const ApiServerSettings& settings, ApiBackend* backend,
-                     std::unique_ptr<UnixListener> listener)
+                     std::unique_ptr<Listener> listener)
     : settings_(settings),
       front_(backend, settings.http),
       listener_(std::move(listener)),

@@ -1,4 +1,5 @@
-// The API's server: accepts connections on a Unix socket, and gives each a thread.
+// The API's server: accepts connections on a Unix socket or a TCP port, and gives each a
+// thread.
 //
 // Connections are bounded. When all places are taken, the one whose peer has kept us waiting for
 // the longest goes, so that any number of silent clients can't keep others out; if none waits, the
@@ -34,6 +35,9 @@ class ApiServer {
   // the caller's. Errors: those of UnixListener::Open().
   static absl::StatusOr<std::unique_ptr<ApiServer>> Open(const ApiServerSettings& settings,
                                                          ApiBackend* backend);
+  // The same for a listener that is there; what the settings say of a socket doesn't count.
+  static std::unique_ptr<ApiServer> Serve(std::unique_ptr<Listener> listener,
+                                          const ApiServerSettings& settings, ApiBackend* backend);
   // Ends all connections; waits for changes that are under way.
   ~ApiServer();
   ApiServer(const ApiServer&) = delete;
@@ -49,7 +53,7 @@ class ApiServer {
   };
 
   ApiServer(const ApiServerSettings& settings, ApiBackend* backend,
-            std::unique_ptr<UnixListener> listener);
+            std::unique_ptr<Listener> listener);
   void AcceptLoop();
   void Accept(int fd);
   // Joins the threads that are done.
@@ -59,7 +63,7 @@ class ApiServer {
 
   const ApiServerSettings settings_;
   HttpFront front_;
-  const std::unique_ptr<UnixListener> listener_;
+  const std::unique_ptr<Listener> listener_;
   const int stop_fd_;
   std::list<Client> clients_;  // the accepting thread's
   LogLimit log_limit_;

@@ -10,10 +10,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "api/listener.h"
 
 namespace podwarp {
 
-class UnixListener {
+class UnixListener final : public Listener {
  public:
   // The socket has its rights and its group before anybody can reach it by `path`. One that a dead
   // process left behind is replaced. An empty group is the process's own. Errors, each a sentence
@@ -22,12 +23,9 @@ class UnixListener {
   static absl::StatusOr<std::unique_ptr<UnixListener>> Open(const std::string& path, mode_t mode,
                                                             const std::string& group);
   // Removes the socket, unless another has taken its place.
-  ~UnixListener();
-  UnixListener(const UnixListener&) = delete;
-  UnixListener& operator=(const UnixListener&) = delete;
+  ~UnixListener() override;
 
-  // Accepts without waiting, once this is readable.
-  int fd() const { return fd_; }
+  int fd() const override { return fd_; }
 
  private:
   UnixListener(std::string path, int fd, const struct stat& file)

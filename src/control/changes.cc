@@ -185,6 +185,7 @@ absl::Status CheckReloadable(const Config& running, const Config& read) {
   compare("host_port", running.host_port, read.host_port);
   compare("connections", running.connections, read.connections);
   compare("api", running.api, read.api);
+  compare("metrics", running.metrics, read.metrics);
   compare("kubernetes", running.kubernetes, read.kubernetes);
   compare("workers", running.workers, read.workers);
   compare("idle", running.idle, read.idle);

@@ -194,6 +194,14 @@ struct ApiConfig {
   friend bool operator==(const ApiConfig&, const ApiConfig&) = default;
 };
 
+// Where what the node counts is served over TCP, to whoever can reach the address.
+struct MetricsConfig {
+  Ipv4Address address;  // the node's own; 0.0.0.0 = all of them
+  uint16_t port = 0;
+
+  friend bool operator==(const MetricsConfig&, const MetricsConfig&) = default;
+};
+
 // The API server that the node follows.
 struct KubernetesConfig {
   std::string kubeconfig;       // absolute path; empty: as a pod's service account says
@@ -245,6 +253,7 @@ struct Config {
   std::vector<ServiceConfig> services;
   ConnectionsConfig connections;
   std::optional<ApiConfig> api;
+  std::optional<MetricsConfig> metrics;
   std::optional<KubernetesConfig> kubernetes;
   WorkersConfig workers;
   IdleConfig idle;

@@ -86,6 +86,9 @@ Document ToJson(const Config& config) {
                          {"tcp_idle", absl::FormatDuration(config.connections.tcp_idle)},
                          {"udp_idle", absl::FormatDuration(config.connections.udp_idle)}};
   if (config.api.has_value()) root["api"] = ApiDocument(*config.api);
+  if (config.metrics.has_value()) {
+    root["metrics"] = {{"listen", ListenText(*config.metrics)}};
+  }
   if (config.kubernetes.has_value()) {
     root["kubernetes"] = KubernetesDocument(*config.kubernetes);
   }

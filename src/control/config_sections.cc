@@ -59,6 +59,11 @@ void ReadApi(MappingReader* reader, ApiConfig* api) {
   reader->Scalar("state", ParseAbsolutePath, &api->state_file);
 }
 
+void ReadMetrics(MappingReader* reader, MetricsConfig* metrics) {
+  reader->Require("listen");
+  reader->Scalar("listen", ParseListenAddress, metrics);
+}
+
 void ReadKubernetes(MappingReader* reader, KubernetesConfig* kubernetes) {
   reader->Scalar("kubeconfig", ParseAbsolutePath, &kubernetes->kubeconfig);
   reader->Scalar("watch_all_pods", ParseBool, &kubernetes->watch_all_pods);
@@ -217,6 +222,11 @@ void ReadConfig(MappingReader* file, Config* config) {
   });
   if (file->Has("api")) {
     file->Mapping("api", [&](MappingReader* api) { ReadApi(api, &config->api.emplace()); });
+  }
+  if (file->Has("metrics")) {
+    file->Mapping("metrics", [&](MappingReader* metrics) {
+      ReadMetrics(metrics, &config->metrics.emplace());
+    });
   }
   file->Mapping("workers", [&](MappingReader* workers) {
     workers->List("cores", IntegerIn<uint16_t>(0, 1023), &config->workers.cores);  // CPU_SETSIZE

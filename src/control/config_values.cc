@@ -66,6 +66,22 @@ absl::StatusOr<AddressWithLength> ParseInterfaceAddress(const std::string& text)
   return AddressWithLength{*address, static_cast<uint8_t>(*length)};
 }
 
+absl::StatusOr<MetricsConfig> ParseListenAddress(const std::string& text) {
+  const std::vector<std::string> parts = absl::StrSplit(text, ':');
+  if (parts.size() != 2) {
+    return Wrong(text, "is not an IPv4 address with a port (expected, say, 127.0.0.1:9464)");
+  }
+  const absl::StatusOr<Ipv4Address> address = Ipv4Address::Parse(parts[0]);
+  if (!address.ok()) return address.status();
+  const absl::StatusOr<uint32_t> port = ParseIntegerIn(parts[1], 1, 65535);
+  if (!port.ok()) return port.status();
+  return MetricsConfig{.address = *address, .port = static_cast<uint16_t>(*port)};
+}
+
+std::string ListenText(const MetricsConfig& metrics) {
+  return absl::StrCat(metrics.address.ToString(), ":", metrics.port);
+}
+
 absl::StatusOr<MacAddress> ParseUnicastMac(const std::string& text) {
   const absl::StatusOr<MacAddress> mac = MacAddress::Parse(text);
   if (!mac.ok() || mac->is_unicast()) return mac;

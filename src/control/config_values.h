@@ -23,6 +23,10 @@ struct AddressWithLength {
 };
 absl::StatusOr<AddressWithLength> ParseInterfaceAddress(const std::string& text);
 
+// An address of this machine, or 0.0.0.0, with a TCP port from 1 to 65535: 127.0.0.1:9464.
+absl::StatusOr<MetricsConfig> ParseListenAddress(const std::string& text);
+std::string ListenText(const MetricsConfig& metrics);  // 127.0.0.1:9464
+
 // Neither zero nor a group.
 absl::StatusOr<MacAddress> ParseUnicastMac(const std::string& text);
 

@@ -70,6 +70,13 @@ absl::StatusOr<Json> FakeBackend::Reload() {
   return Json{{"changes", 3}, {"failed", Json::array()}};
 }
 
+absl::StatusOr<std::string> FakeBackend::Metrics() {
+  const std::lock_guard lock(mutex_);
+  const auto error = errors_.find("metrics");
+  if (error != errors_.end()) return error->second;
+  return "podwarp_test 1\n";
+}
+
 absl::StatusOr<Json> FakeBackend::Report(std::string_view name, const ApiParameters& parameters) {
   const std::lock_guard lock(mutex_);
   const auto error = errors_.find(std::string(name));

@@ -26,6 +26,7 @@ class FakeBackend : public ApiBackend {
   std::vector<Listed> List(ObjectKind kind, const std::string& after, size_t limit) override;
   absl::StatusOr<Json> Report(std::string_view name, const ApiParameters& parameters) override;
   absl::StatusOr<Json> Reload() override;
+  absl::StatusOr<std::string> Metrics() override;
   absl::StatusOr<std::unique_ptr<ApiStream>> OpenStream(std::string_view name,
                                                         const ApiParameters& parameters) override;
   ObjectDefaults Defaults() override { return {.uplink = "up"}; }

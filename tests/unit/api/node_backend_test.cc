@@ -9,8 +9,10 @@
 namespace podwarp::test {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
+using testing::Not;
 
 class NodeBackendTest : public ReconcilerTest {
  protected:
@@ -41,6 +43,18 @@ class NodeBackendTest : public ReconcilerTest {
   Watch watch_{&*node_, &*tables_};
   Explainer explainer_{&*node_, &*tables_, TestPool()};
 };
+
+TEST_F(NodeBackendTest, MetricsAreOfTheNodeAndOfKubernetes) {
+  const auto ask = [this](const KubernetesStatusSource& kubernetes) {
+    NodeBackend backend("node.yaml", &*reconciler_, &*node_, &*loop_, kubernetes);
+    const absl::StatusOr<std::string> metrics = backend.Metrics();
+    EXPECT_TRUE(metrics.ok()) << metrics.status();
+    return metrics.value_or("");
+  };
+  EXPECT_THAT(ask(nullptr), AllOf(HasSubstr("podwarp_build_info{"), HasSubstr("podwarp_pod_up{"),
+                                  Not(HasSubstr("podwarp_kubernetes"))));
+  EXPECT_THAT(ask([this] { return status_; }), HasSubstr("\npodwarp_kubernetes_synced 0\n"));
+}
 
 TEST_F(NodeBackendTest, ANodeWithoutKubernetesIsReady) {
   const auto status = Status(nullptr);

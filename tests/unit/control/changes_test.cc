@@ -164,9 +164,10 @@ TEST(Changes, OthersThanOfObjectsNeedARestart) {
   after = before;
   after.hairpin_address = "10.0.0.9"_ip;
   after.connections.capacity = 1024;
+  after.metrics = MetricsConfig{.address = "127.0.0.1"_ip, .port = 9464};
   EXPECT_EQ(CheckReloadable(before, after).message(),
-            "hairpin_address, connections differ from what podwarp was started with, and can be "
-            "changed by a restart only");
+            "hairpin_address, connections, metrics differ from what podwarp was started with, and "
+            "can be changed by a restart only");
 }
 
 }  // namespace

@@ -101,6 +101,18 @@ INSTANTIATE_TEST_SUITE_P(
                    "none of 0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/3)",
                    "8: reserved_addresses[3]: '::1' is not an IPv4 address (expected, say, "
                    "10.244.1.10)"}},
+        FaultCase{"Listen",
+                  "metrics:\n  listen: 9464\n",
+                  {"5: metrics.listen: '9464' is not an IPv4 address with a port (expected, say, "
+                   "127.0.0.1:9464)"}},
+        FaultCase{"ListenIpv6",
+                  "metrics: {listen: '[::]:9464'}\n",
+                  {"4: metrics.listen: '[::]:9464' is not an IPv4 address with a port (expected, "
+                   "say, 127.0.0.1:9464)"}},
+        FaultCase{"ListenPort",
+                  "metrics: {listen: '0.0.0.0:0'}\n",
+                  {"4: metrics.listen: '0' is not a whole number from 1 to 65535"}},
+        FaultCase{"ListenNowhere", "metrics: {}\n", {"4: metrics.listen: is missing"}},
         FaultCase{"Ranges",
                   "service_ranges:\n  - 10.96.0.1/16\n  - 10.97.0.0\n",
                   {"5: service_ranges[0]: '10.96.0.1/16' has bits set past its length (did you "

@@ -106,6 +106,7 @@ TEST(Config, ExampleShowsEveryKind) {
   EXPECT_EQ(config->services[0].ports[0].node_port, 30080);
   EXPECT_EQ(config->services[0].ports[0].backends.size(), 2u);
   EXPECT_EQ(config->services[0].ports[0].backends[1].node, "node-b");
+  EXPECT_EQ(config->metrics, (MetricsConfig{.address = Ipv4Address(127, 0, 0, 1), .port = 9464}));
   EXPECT_EQ(config->kubernetes->kubeconfig, "/etc/podwarp/kubeconfig");
   EXPECT_THAT(config->workers.cores, ElementsAre(1));
   // What the example says of defaults is true.
@@ -220,7 +221,7 @@ TEST(Config, FaultsOfTheCommandLineNameTheFlagAndComeFirst) {
             "f:4: tables: unknown key (known: node_name, virtual_mac, gateway, pod_ranges, "
             "node_pod_ranges, service_ranges, reserved_addresses, hairpin_mode, hairpin_address, "
             "uplinks, kubernetes, host_port, pods, nodes, routes, services, connections, api, "
-            "workers, idle, limits, memory)\n"
+            "metrics, workers, idle, limits, memory)\n"
             "f:7: nodes[0].virtual_mac: 02:00:00:00:00:0b is taken by virtual_mac "
             "(--virtual_mac); each needs one of its own");
 }
