@@ -23,6 +23,7 @@ from testbed.case import set_binary
 PROGRAMS = (
     *("ip", "ping", "arping", "traceroute", "iperf3", "ethtool", "nft", "sysctl", "setpriv"),
     *("dpdk-testpmd", "qemu-system-x86_64", "busybox", "/usr/lib/cni/host-local", "podman", "runc"),
+    "promtool",
 )
 IS_CI = os.environ.get("CI") == "true"
 LOG_LINES = 40
