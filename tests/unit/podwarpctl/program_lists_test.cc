@@ -1,4 +1,6 @@
 // Commands that look: each once as a table and once as JSON.
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "program.h"
@@ -370,6 +372,41 @@ TEST_F(Lists, Top) {
   EXPECT_GT(rates["ports"][0]["per_second"]["received_frames"], 0);
   EXPECT_LE(rates["ports"][0]["per_second"]["received_frames"], 10'000'000);
   EXPECT_EQ(rates["workers"][0]["busy_percent"], 25);
+}
+
+TEST_F(Lists, TopOfAView) {
+  api_.On("GET /v1/status", {{"node", "node-a"}, {"ready", true}});
+  api_.On("GET /v1/drops", Page({}));
+  api_.On("GET /v1/workers", Page({}));
+  const auto pod = [](const std::string& name, uint64_t frames) {
+    return Json{{"key", name},
+                {"object", {{"name", "a"}}},
+                {"status",
+                 {{"up", true},
+                  {"received_frames", frames},
+                  {"dropped_frames", frames},
+                  {"drops", {{"spoofed_ip", frames}}}}}};
+  };
+  const auto begin = [&] {
+    api_.OnInTurn("GET /v1/pods?limit=1000", {Page({pod("default/a", 0)}, "default/a").dump(),
+                                              Page({pod("default/a", 9000)}, "default/a").dump()});
+    api_.On("GET /v1/pods?limit=1000&after=default%2Fa", Page({pod("default/b", 0)}));
+  };
+  begin();
+  const std::vector<std::string> lines =
+      LinesOf({"top", "--view", "pods", "-n", "1", "--interval", "0.1"});
+  ASSERT_THAT(lines, SizeIs(6));
+  EXPECT_EQ(lines[2], "2 pods, most frames first");
+  EXPECT_THAT(lines[4], testing::AllOf(StartsWith("default/a "), HasSubstr(" spoofed_ip  up")));
+  EXPECT_THAT(lines[5], StartsWith("default/b  "));
+  begin();
+  const Json rates = JsonOf({"top", "--view", "pods", "--once", "--interval", "0.1"});
+  EXPECT_EQ(rates["pods"][0]["mostly_dropped"], "spoofed_ip");
+  EXPECT_FALSE(rates.contains("ports"));
+  const std::string twice =
+      OutputOf({"top", "-n", "2", "--interval", "0.05", "--view", "drops", "-o", "json"});
+  EXPECT_EQ(std::count(twice.begin(), twice.end(), '\n'), 2) << twice;
+  EXPECT_EQ(Run({"top", "--view", "nothing"}).status, 2);
 }
 
 TEST_F(Lists, Ready) {

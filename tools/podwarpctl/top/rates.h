@@ -2,23 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "client/api_client.h"
+#include "top/sample.h"
 
 namespace podwarp::ctl {
-
-struct Sample {
-  double at_seconds = 0;  // by a clock that only goes forward
-  Json status;
-  Json workers;  // arrays of items
-  Json ports;
-  Json drops;
-};
-// Errors: those of ApiClient::Get().
-absl::StatusOr<Sample> TakeSample(ApiClient* client);
 
 // Frames and bits a second.
 struct TrafficRate {
@@ -29,12 +19,21 @@ struct TrafficRate {
   double dropped_frames = 0;
 };
 
+// Microseconds from receiving a frame to sending it, since podwarp's start.
+struct Latency {
+  double p50_us = 0;
+  double p99_us = 0;
+};
+
 struct WorkerRate {
   uint64_t lcore = 0;
   uint64_t queues = 0;
   double busy_percent = 0;      // of this time
   double cycles_per_frame = 0;  // of busy rounds; 0 without frames
-  TrafficRate traffic;          // without bits
+  double frames_per_burst = 0;  // the same
+  double sleeps = 0;
+  TrafficRate traffic;             // without bits
+  std::optional<Latency> latency;  // if there are samples
 };
 
 struct PortRate {
@@ -42,7 +41,15 @@ struct PortRate {
   std::string role;
   std::string state;  // "up", or "down: why"
   TrafficRate traffic;
-  double lost_frames = 0;  // by the device itself
+  double lost_frames = 0;      // by the device itself
+  std::string mostly_dropped;  // the reason that drops most now; empty if none does, or is told
+};
+
+struct PodRate {
+  std::string name;
+  std::string state;
+  TrafficRate traffic;
+  std::string mostly_dropped;
 };
 
 struct DropRate {
@@ -50,15 +57,19 @@ struct DropRate {
   double frames = 0;
   uint64_t total = 0;  // since podwarp's start
   std::string last_ports;
+  std::string last_pods;
+  std::string help;
 };
 
 struct Rates {
   Json status;
-  double seconds = 0;
-  TrafficRate traffic;  // of all ports
+  double seconds = 0;   // 0: there is only one look, and no rate is known
+  TrafficRate traffic;  // of all ports; without bits if they weren't read
   std::vector<WorkerRate> workers;
-  std::vector<PortRate> ports;  // those with most frames first
-  std::vector<DropRate> drops;  // the same; only reasons with frames
+  std::vector<DropRate> drops;  // those with most frames first; only reasons with frames
+  // The same; unset if they weren't read.
+  std::optional<std::vector<PortRate>> ports;
+  std::optional<std::vector<PodRate>> pods;
 };
 // What is new has no rates yet, and neither has a counter that has begun anew.
 Rates RatesBetween(const Sample& before, const Sample& now);

@@ -3,130 +3,106 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "text/fields.h"
 #include "text/numbers.h"
-#include "text/table.h"
+#include "top/lists.h"
 
 namespace podwarp::ctl {
 namespace {
 
 using Lines = std::vector<std::string>;
 
-constexpr auto kRight = Align::kRight;
-// A pod's name may have 317 characters, and the rates stand behind it.
-constexpr size_t kLongestName = 20;
-
-// The beginning and the end, which tells pods of one deployment apart.
-std::string Shorten(const std::string& name) {
-  if (name.size() <= kLongestName) return name;
-  constexpr size_t kBeginning = 7;
-  return absl::StrCat(name.substr(0, kBeginning), "~",
-                      name.substr(name.size() - (kLongestName - kBeginning - 1)));
-}
-
-std::string UpOf(const Json& status, std::string_view what, std::string_view good) {
-  const Json& counts = Field(status, what);
-  return absl::StrCat(std::string(what), " ", Number(counts, good), "/", Number(counts, "total"));
-}
-
-Lines Head(const Rates& rates) {
-  const Json& status = rates.status;
-  const TrafficRate& all = rates.traffic;
-  return {Printable(absl::StrCat(
-              "podwarp ", Text(status, "node"), Flag(status, "ready") ? "" : " (not ready)",
-              "   up ", Span(Number(status, "uptime_seconds")), "   ", UpOf(status, "ports", "up"),
-              "   ", UpOf(status, "pods", "up"), "   ", UpOf(status, "nodes", "resolved"))),
-          absl::StrCat("a second: received ", Short(all.received_frames), " (",
-                       Short(all.received_bits, "bit"), ")   sent ", Short(all.transmitted_frames),
-                       " (", Short(all.transmitted_bits, "bit"), ")   dropped ",
-                       Short(all.dropped_frames))};
-}
-
-Lines Workers(const std::vector<WorkerRate>& workers) {
-  Table table({{"WORKER", kRight},
-               {"QUEUES", kRight},
-               {"BUSY", kRight},
-               {"RX/S", kRight},
-               {"TX/S", kRight},
-               {"DROPS/S", kRight},
-               {"CYCLES/FRAME", kRight}});
-  for (const WorkerRate& worker : workers) {
-    table.Add({absl::StrCat(worker.lcore), absl::StrCat(worker.queues),
-               absl::StrFormat("%.1f %%", worker.busy_percent),
-               Short(worker.traffic.received_frames), Short(worker.traffic.transmitted_frames),
-               Short(worker.traffic.dropped_frames),
-               worker.cycles_per_frame > 0 ? Short(worker.cycles_per_frame) : ""});
+// REQUIRES: what the view needs was read.
+Listing ListingOf(View view, const Rates& rates) {
+  switch (view) {
+    case View::kPorts:
+      return ListPorts(rates);
+    case View::kPods:
+      return ListPods(rates);
+    case View::kWorkers:
+      return ListWorkers(rates);
+    default:
+      return ListDrops(rates);
   }
-  return table.TakeLines();
 }
 
-Lines Ports(const std::vector<PortRate>& ports) {
-  Table table({{"PORT"},
-               {"RX/S", kRight},
-               {"RX BIT/S", kRight},
-               {"TX/S", kRight},
-               {"TX BIT/S", kRight},
-               {"DROPS/S", kRight},
-               {"LOST/S", kRight},
-               {"STATE"}});
-  for (const PortRate& port : ports) {
-    const TrafficRate& traffic = port.traffic;
-    table.Add({Shorten(port.name), Short(traffic.received_frames), Short(traffic.received_bits),
-               Short(traffic.transmitted_frames), Short(traffic.transmitted_bits),
-               Short(traffic.dropped_frames), Short(port.lost_frames), port.state});
+bool IsRead(const Rates& rates, View view) {
+  const Needs needs = NeedsOf(view);
+  return (!needs.ports || rates.ports.has_value()) && (!needs.pods || rates.pods.has_value());
+}
+
+std::string TitleOf(const Listing& listing, const ListState& list) {
+  if (listing.rows.empty()) return absl::StrCat("no ", listing.noun);
+  return absl::StrCat(Count(listing.rows.size()), " ", listing.noun, ", ",
+                      InWords(list.order, listing));
+}
+
+// What isn't seen of the rows.
+std::string RestOf(size_t above, size_t below) {
+  if (above == 0) return absl::StrCat("... and ", Count(below), " more");
+  return absl::StrCat("... and ", Count(above), " above, ", Count(below), " below");
+}
+
+Lines ListLines(Listing listing, const ScreenSize& size, ListState* list) {
+  list->columns = listing.columns.size();
+  Sort(list->order, &listing);
+  // Beside the rows: the title and the headings, and a line that counts the rest if there is any.
+  const size_t total = listing.rows.size();
+  const size_t room = size.height - std::min<size_t>(size.height, 2);
+  const bool fits = total <= room;
+  const size_t shown = fits ? total : room - std::min<size_t>(room, 1);
+  list->rows_shown = std::max<size_t>(shown, 1);
+  list->first = std::min(list->first, total - shown);
+  Lines lines = {TitleOf(listing, *list)};
+  if (total == 0) return lines;
+  const Lines rows = LinesOf(listing, list->first, shown, size.width);
+  lines.insert(lines.end(), rows.begin(), rows.end());
+  if (!fits) lines.push_back(RestOf(list->first, total - list->first - shown));
+  return lines;
+}
+
+Lines BodyOf(const Rates& rates, const ScreenSize& size, ScreenState* state) {
+  if (state->shows_keys) return KeysHelp();
+  if (!IsRead(rates, state->view)) {
+    return {absl::StrCat(std::string(NameOf(state->view)), ": not read before the screen froze")};
   }
-  return table.TakeLines();
-}
-
-Lines Drops(const std::vector<DropRate>& drops) {
-  Table table({{"DROPPED AS"}, {"FRAMES/S", kRight}, {"TOTAL", kRight}, {"LAST PORTS"}});
-  for (const DropRate& drop : drops) {
-    table.Add({drop.reason, Short(drop.frames), Count(drop.total), drop.last_ports});
-  }
-  return table.TakeLines();
-}
-
-// The first so many of them; the last one says how many there are more.
-void AppendFirst(const Lines& section, size_t count, Lines* lines) {
-  if (count == 0) return;
-  const bool fits = section.size() <= count;
-  const auto whole = static_cast<std::ptrdiff_t>(fits ? section.size() : count - 1);
-  lines->insert(lines->end(), section.begin(), section.begin() + whole);
-  if (!fits) lines->push_back(absl::StrCat("... ", section.size() - (count - 1), " more"));
+  if (state->view == View::kOverview) return OverviewOf(rates, size);
+  return ListLines(ListingOf(state->view, rates), size, &state->list());
 }
 
 }  // namespace
 
-std::vector<size_t> Share(const std::vector<size_t>& needs, size_t lines) {
-  std::vector<size_t> shares(needs.size(), 0);
-  // A line in turn, until there are no more, or nobody needs one.
-  for (bool given = true; given && lines > 0;) {
-    given = false;
-    for (size_t i = 0; i < needs.size() && lines > 0; ++i) {
-      if (shares[i] == needs[i]) continue;
-      ++shares[i];
-      --lines;
-      given = true;
-    }
+std::vector<std::string> ScreenOf(const Rates& rates, const ScreenSize& size, ScreenState* state) {
+  Lines lines = HeadOf(rates);
+  if (state->is_frozen) lines.push_back("frozen; space goes on");
+  // The last line is that of the keys.
+  const size_t used = lines.size() + 1;
+  const ScreenSize room = {.width = size.width,
+                           .height = size.height - std::min(used, size.height)};
+  const Lines body = BodyOf(rates, room, state);
+  lines.insert(lines.end(), body.begin(), body.end());
+  if (size.height > used) {
+    lines.resize(size.height - 1);
+    lines.push_back(KeysLine(*state));
   }
-  return shares;
+  lines.resize(std::min(lines.size(), size.height));
+  for (std::string& line : lines) line = Clip(line, size.width);
+  return lines;
 }
 
-std::vector<std::string> ScreenOf(const Rates& rates, const ScreenSize& size) {
-  const std::vector<Lines> sections = {Workers(rates.workers), Ports(rates.ports),
-                                       Drops(rates.drops)};
-  Lines lines = Head(rates);
-  std::vector<size_t> needs;
-  for (const Lines& section : sections) needs.push_back(section.size());
-  const size_t used = lines.size() + sections.size();  // with an empty line before each
-  const std::vector<size_t> shares = Share(needs, size.height - std::min(used, size.height));
-  for (size_t i = 0; i < sections.size(); ++i) {
-    lines.push_back("");
-    AppendFirst(sections[i], shares[i], &lines);
+std::vector<std::string> TextOf(const Rates& rates, View view) {
+  Lines lines = HeadOf(rates);
+  const ScreenSize terminal;
+  if (view == View::kOverview) {
+    const Lines overview =
+        OverviewOf(rates, {.width = terminal.width, .height = terminal.height - lines.size()});
+    lines.insert(lines.end(), overview.begin(), overview.end());
+    for (std::string& line : lines) line = Clip(line, terminal.width);
+    return lines;
   }
-  if (lines.size() > size.height) lines.resize(size.height);
-  for (std::string& line : lines) line = Clip(line, size.width);
+  ListState whole;
+  const Lines list =
+      ListLines(ListingOf(view, rates), {.width = SIZE_MAX, .height = SIZE_MAX}, &whole);
+  lines.insert(lines.end(), list.begin(), list.end());
   return lines;
 }
 

@@ -4,21 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "top/overview.h"
 #include "top/rates.h"
+#include "top/state.h"
 
 namespace podwarp::ctl {
 
-struct ScreenSize {
-  size_t width = 80;
-  size_t height = 24;
-};
+// As many lines as the screen has at most, none wider. What has no room is counted. The state of
+// the list that is drawn is brought into its bounds.
+std::vector<std::string> ScreenOf(const Rates& rates, const ScreenSize& size, ScreenState* state);
 
-// At most as many lines as the screen has, none wider. Workers, ports and drops share it: none
-// takes from another what that needs; what has no room is counted.
-std::vector<std::string> ScreenOf(const Rates& rates, const ScreenSize& size);
-
-// How many lines each of those that need so many gets, if there are so many for all. None gets more
-// than it needs, and none is short while another has more than a fair part.
-std::vector<size_t> Share(const std::vector<size_t>& needs, size_t lines);
+// For pipes: a list whole, and the overview as on a terminal of 80x24.
+std::vector<std::string> TextOf(const Rates& rates, View view);
 
 }  // namespace podwarp::ctl

@@ -16,7 +16,8 @@ namespace {
 
 // The other screen, without a cursor; and back.
 constexpr char kBegin[] = "\033[?1049h\033[?25l";
-constexpr char kEnd[] = "\033[?25h\033[?1049l";
+// A VT100 has no other screen: what comes next stands below.
+constexpr char kEnd[] = "\r\n\033[?25h\033[?1049l";
 constexpr char kHome[] = "\033[H";
 constexpr char kClearLineEnd[] = "\033[K";
 constexpr char kClearScreenEnd[] = "\033[J";
@@ -91,16 +92,23 @@ ScreenSize Terminal::size() const {
 void Terminal::Draw(const std::vector<std::string>& lines) {
   std::string text = kHome;
   for (size_t i = 0; i < lines.size(); ++i) {
-    absl::StrAppend(&text, i == 0 ? "" : "\r\n", lines[i], kClearLineEnd);
+    // Cleared before it is written: behind a line that is as wide as the screen, the cursor is
+    // still on its last character.
+    absl::StrAppend(&text, i == 0 ? "" : "\r\n",
+                    i + 1 < lines.size() ? kClearLineEnd : kClearScreenEnd, lines[i]);
   }
-  Write(absl::StrCat(text, kClearScreenEnd));
+  Write(text);
 }
 
-std::optional<char> Terminal::WaitForKey(double seconds) {
+std::optional<int> Terminal::WaitForKey(double seconds) {
+  if (const std::optional<int> key = keys_.Next()) return key;
   pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
   if (poll(&input, 1, static_cast<int>(seconds * 1000) + 1) <= 0) return std::nullopt;
-  char key;
-  return read(STDIN_FILENO, &key, 1) == 1 ? key : 'q';
+  char sent[64];
+  const ssize_t got = read(STDIN_FILENO, sent, sizeof(sent));
+  if (got <= 0) return got < 0 && errno == EINTR ? std::nullopt : std::optional<int>('q');
+  keys_.Add(std::string_view(sent, static_cast<size_t>(got)));
+  return keys_.Next();
 }
 
 }  // namespace podwarp::ctl

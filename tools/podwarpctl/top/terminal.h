@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "top/screen.h"
+#include "top/keys.h"
+#include "top/overview.h"
 
 namespace podwarp::ctl {
 
@@ -25,12 +26,14 @@ class Terminal {
   ScreenSize size() const;
   // Replaces what is shown.
   void Draw(const std::vector<std::string>& lines);
-  // The next key; none within that time, or when the window changes its size. 'q' once the terminal
-  // is gone.
-  std::optional<char> WaitForKey(double seconds);
+  // The next key, as Key; none within that time, or when the window changes its size. 'q' once the
+  // terminal is gone.
+  std::optional<int> WaitForKey(double seconds);
 
  private:
   Terminal() = default;
+
+  KeyReader keys_;
 };
 
 }  // namespace podwarp::ctl
