@@ -208,7 +208,7 @@ TEST_F(TopOnTerminal, AsksForPodsOnlyWhereTheyAreShown) {
   }
   EXPECT_EQ(asked("/v1/pods?limit=1000"), 0);
   top.Press('d');
-  ASSERT_TRUE(top.ShowsAnew("1 pods"));
+  ASSERT_TRUE(top.ShowsAnew("1 pod, "));
   EXPECT_GT(asked("/v1/pods?limit=1000"), 0);
   const auto ports = asked("/v1/ports");
   top.Screen();

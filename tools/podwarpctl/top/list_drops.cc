@@ -5,7 +5,7 @@ namespace podwarp::ctl {
 
 Listing ListDrops(const Rates& rates) {
   constexpr auto kRight = Align::kRight;
-  Listing listing = {.noun = "drop reasons",
+  Listing listing = {.noun = "drop reason",
                      .own_order = "most frames first",
                      .columns = {{"REASON"},
                                  {"FRAMES/S", kRight},

@@ -4,7 +4,7 @@ namespace podwarp::ctl {
 
 Listing ListPods(const Rates& rates) {
   constexpr auto kRight = Align::kRight;
-  Listing listing = {.noun = "pods",
+  Listing listing = {.noun = "pod",
                      .own_order = "most frames first",
                      .columns = {{"POD", Align::kLeft, Cut::kMiddle, 16},
                                  {"RX/S", kRight},

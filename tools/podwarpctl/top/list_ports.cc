@@ -4,7 +4,7 @@ namespace podwarp::ctl {
 
 Listing ListPorts(const Rates& rates) {
   constexpr auto kRight = Align::kRight;
-  Listing listing = {.noun = "ports",
+  Listing listing = {.noun = "port",
                      .own_order = "most frames first",
                      .columns = {{"PORT", Align::kLeft, Cut::kMiddle, 14},
                                  {"RX/S", kRight},

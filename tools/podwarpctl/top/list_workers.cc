@@ -6,7 +6,7 @@ namespace podwarp::ctl {
 
 Listing ListWorkers(const Rates& rates) {
   constexpr auto kRight = Align::kRight;
-  Listing listing = {.noun = "workers",
+  Listing listing = {.noun = "worker",
                      .own_order = "as podwarp numbers them",
                      .columns = {{"LCORE", kRight},
 

@@ -27,7 +27,7 @@ struct ListColumn {
 };
 
 struct Listing {
-  std::string noun;       // "pods"
+  std::string noun;       // of one: "pod"
   std::string own_order;  // that the rows are in, in words
   std::vector<ListColumn> columns;
   std::vector<std::vector<Cell>> rows;

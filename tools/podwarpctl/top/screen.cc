@@ -31,8 +31,8 @@ bool IsRead(const Rates& rates, View view) {
 }
 
 std::string TitleOf(const Listing& listing, const ListState& list) {
-  if (listing.rows.empty()) return absl::StrCat("no ", listing.noun);
-  return absl::StrCat(Count(listing.rows.size()), " ", listing.noun, ", ",
+  if (listing.rows.empty()) return absl::StrCat("no ", listing.noun, "s");
+  return absl::StrCat(Count(listing.rows.size(), listing.noun.c_str()), ", ",
                       InWords(list.order, listing));
 }
 
