@@ -47,8 +47,16 @@ void HandleEndings(void (*handler)(int)) {
   for (const int signal : kEndings) sigaction(signal, &action, nullptr);
 }
 
-// A new size only has to wake up who waits for a key.
+// A new size only has to wake up who waits for a key. It is held back until somebody does, or one
+// that comes just before would be missed.
 void Wake(int) {}
+
+sigset_t OnlyWake() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGWINCH);
+  return set;
+}
 
 void Write(const std::string& text) {
   for (size_t done = 0; done < text.size();) {
@@ -68,6 +76,8 @@ absl::StatusOr<std::unique_ptr<Terminal>> Terminal::Open() {
   struct sigaction wake = {};
   wake.sa_handler = Wake;
   sigaction(SIGWINCH, &wake, nullptr);
+  const sigset_t held = OnlyWake();
+  sigprocmask(SIG_BLOCK, &held, nullptr);
   termios keys = before;
   keys.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
   keys.c_cc[VSUSP] = _POSIX_VDISABLE;  // stopped, it would leave the terminal as it is now
@@ -79,6 +89,8 @@ absl::StatusOr<std::unique_ptr<Terminal>> Terminal::Open() {
 Terminal::~Terminal() {
   Restore();
   HandleEndings(SIG_DFL);
+  const sigset_t held = OnlyWake();
+  sigprocmask(SIG_UNBLOCK, &held, nullptr);
 }
 
 ScreenSize Terminal::size() const {
@@ -103,7 +115,14 @@ void Terminal::Draw(const std::vector<std::string>& lines) {
 std::optional<int> Terminal::WaitForKey(double seconds) {
   if (const std::optional<int> key = keys_.Next()) return key;
   pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-  if (poll(&input, 1, static_cast<int>(seconds * 1000) + 1) <= 0) return std::nullopt;
+  const auto whole_seconds = static_cast<time_t>(seconds);
+  const timespec patience = {
+      .tv_sec = whole_seconds,
+      .tv_nsec = static_cast<int64_t>((seconds - static_cast<double>(whole_seconds)) * 1e9)};
+  sigset_t mask;
+  sigprocmask(SIG_SETMASK, nullptr, &mask);
+  sigdelset(&mask, SIGWINCH);
+  if (ppoll(&input, 1, &patience, &mask) <= 0) return std::nullopt;
   char sent[64];
   const ssize_t got = read(STDIN_FILENO, sent, sizeof(sent));
   if (got <= 0) return got < 0 && errno == EINTR ? std::nullopt : std::optional<int>('q');
