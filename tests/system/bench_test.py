@@ -7,25 +7,43 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from typing import Any
+from typing import Any, cast
 
 from testbed.case import binary
-from testbed.command import run
+from testbed.command import run, wait_for
 
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
 sys.path.insert(0, str(TOOLS))
 
 # pylint: disable=wrong-import-position
 from benchmark import gate
+from benchmark.bench import Bench, find_cores
 from benchmark.case import Case
 from benchmark.contender import Sample
 from benchmark.errors import BenchError
 from benchmark.frames import IMIX, Frames, Traffic
+from benchmark.podwarp import Podwarp
 from benchmark.quiet import disturbance
 from benchmark.results import Results, Row
 from benchmark.routes import Ranges
+from benchmark.suites import observation
+from benchmark.watchers import Command, Reader
 
 FLOOR = "testpmd io"
+# A podwarpctl, however late it is.
+_FAILING = """\
+#!/bin/sh
+trap '' TERM
+touch {}
+echo no such pod >&2
+exit 1
+"""
+NO_PODWARP = cast(Podwarp, None)  # for watchers that don't look at it
+
+
+def a_bench(directory: pathlib.Path) -> Bench:
+    """Whose programs are in that folder, too."""
+    return Bench(directory, directory, rounds=1, seconds=1, cores=find_cores(), tsc_hz=1e9)
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -60,6 +78,18 @@ class Measuring(unittest.TestCase):
         self.assertLessEqual(verdicts, {"met", "missed", "not measured"})
         self.assertIn("uplink: 256 ranges: round 1 of 1: podwarp: ", result.stderr)
 
+    def test_a_look_while_watched(self) -> None:
+        result = bench("--quick", "--force", "-o", "json", f"observation:{observation.TELEMETRY}")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        document = json.loads(result.stdout)
+        rows = {row["contender"]: row for row in document["rows"]}
+        self.assertEqual(set(rows), {observation.NOBODY, observation.WATCHED})
+        for row in rows.values():
+            self.assertEqual(row["unit"], "% of quiet")
+            self.assertTrue(0 < row["median"] and 0 < row["details"]["watched_mpps"], row)
+        (goal,) = [g for g in document["goals"] if g["work"] == "watched: telemetry, 10 Hz"]
+        self.assertIn(goal["verdict"], {"met", "missed"})
+
     def check_row(self, row: dict[str, Any]) -> None:
         self.assertEqual((row["suite"], row["unit"]), ("uplink", "Mpps"))
         self.assertTrue(0 < row["low"] <= row["median"] <= row["high"], row)
@@ -82,6 +112,44 @@ class Measuring(unittest.TestCase):
                 self.assertNotEqual(result.returncode, 0)
                 self.assertIn(words, result.stderr)
                 self.assertNotIn("Traceback", result.stderr)
+
+
+class WatchedInTurns(unittest.TestCase):
+    """Of rates, quiet and watched in turn, which share is left."""
+
+    def test_each_is_held_against_its_neighbours(self) -> None:
+        self.assertEqual(observation.share([10, 9, 10]), 90)
+        self.assertEqual(observation.share([8, 9, 10, 11, 12]), 100)  # a drift
+        self.assertEqual(observation.share([10, 9, 10, 8, 10, 1, 10]), 80)  # an outlier
+
+    def test_what_can_not_be_held(self) -> None:
+        for rates in ([], [10], [10, 9], [10, 9, 10, 9]):
+            with self.assertRaisesRegex(ValueError, "a quiet one"):
+                observation.share(rates)
+
+    def test_nobody_by_that_program(self) -> None:
+        """What ends early didn't watch."""
+        with tempfile.TemporaryDirectory() as directory:
+            folder = pathlib.Path(directory)
+            program = folder / "tools/podwarpctl/podwarpctl"
+            program.parent.mkdir(parents=True)
+            there = folder / "there"
+            program.write_text(_FAILING.format(there), encoding="utf-8")
+            program.chmod(0o755)
+            watcher = Command(a_bench(folder), folder / "api", "trace")
+            with self.assertRaisesRegex(BenchError, "go on watching: no such pod"):
+                with watcher.watching(NO_PODWARP):
+                    wait_for(there.exists, "it has begun")
+
+    def test_a_reader_that_fails(self) -> None:
+        def look(_: Podwarp) -> None:
+            raise OSError("nobody is there")
+
+        with tempfile.TemporaryDirectory() as directory:
+            watcher = Reader(a_bench(pathlib.Path(directory)), 0.1, look)
+            with self.assertRaisesRegex(BenchError, "the reader ended: nobody is there"):
+                with watcher.watching(NO_PODWARP):
+                    pass
 
 
 class TheFrames(unittest.TestCase):

@@ -6,7 +6,7 @@ from typing import Any
 
 from .kernel_pods import LINUX
 from .results import PODWARP, Results, ratio
-from .suites import arp, changes, latency, services, vhost
+from .suites import arp, changes, latency, observation, services, vhost
 from .testpmd import FLOOR
 
 Figure = Callable[[Results], float | None]
@@ -202,6 +202,20 @@ GOALS: Sequence[Goal] = (
             0.95,
         )
         for ports in ("250 guests", "250 taps")
+    ),
+    *(
+        Goal(
+            f"watched: {case}",
+            wants,
+            between("observation", case, "watched", "nobody"),
+            bound,
+        )
+        for case, wants, bound in (
+            (observation.TELEMETRY, "costs less than 1 %", 0.99),
+            (observation.METRICS, "costs less than 1 %", 0.99),
+            (observation.TRACE, "costs less than 25 %", 0.75),
+            (observation.TRACE_DROP, "costs less than 25 %", 0.75),
+        )
     ),
     Goal(
         "kernel pods, one node, TCP",
