@@ -37,12 +37,16 @@ def counts(node: Node, reason: str, pod: str) -> dict[str, int]:
     whose = {"namespace": namespace, "pod": name, "reason": reason}
     (described,) = [item for item in podwarpctl.json("pods") if item["key"] == pod]
     return {
-        "/podwarp/drops": telemetry.ask("/podwarp/drops").get(reason, 0),
+        "/podwarp/drops": _frames(telemetry.entries("/podwarp/drops"), reason),
         "/podwarp/drops,REASON": telemetry.ask(f"/podwarp/drops,{reason}")["frames"],
         "/podwarp/pod,NAME": telemetry.ask(f"/podwarp/pod,{pod}").get("drops", {}).get(reason, 0),
-        "podwarp_drops_total": scraped.get(sample("podwarp_drops_total", reason=reason), 0),
-        "podwarp_pod_drops_total": scraped.get(sample("podwarp_pod_drops_total", **whose), 0),
-        "podwarpctl drops": _drop(podwarpctl, reason)["frames"],
+        "podwarp_dropped_frames_total": scraped.get(
+            sample("podwarp_dropped_frames_total", reason=reason), 0
+        ),
+        "podwarp_pod_dropped_frames_total": scraped.get(
+            sample("podwarp_pod_dropped_frames_total", **whose), 0
+        ),
+        "podwarpctl drops": _frames(podwarpctl.json("drops"), reason),
         "podwarpctl pods": described["status"].get("drops", {}).get(reason, 0),
     }
 
@@ -79,7 +83,7 @@ def metrics(node: Node) -> dict[str, int]:
         text = connection.getresponse().read().decode()
     found = {}
     for name, labels, value in _SAMPLE.findall(text):
-        if name.endswith("drops_total"):
+        if name.endswith("dropped_frames_total"):
             found[sample(name, **dict(_LABEL.findall(labels)))] = int(float(value))
     return found
 
@@ -136,9 +140,11 @@ def watching(node: Node, reason: str) -> Iterator[Watch]:
 
 
 def _drop(podwarpctl: Podwarpctl, reason: str) -> Json:
-    items = podwarpctl.json("drops", "--all")
-    if isinstance(items, dict):
-        items = items["items"]
-    (item,) = [item for item in items if item["reason"] == reason]
-    found: Json = item
-    return found
+    (found,) = [item for item in podwarpctl.json("drops", "--all") if item["name"] == reason]
+    drop: Json = found
+    return drop
+
+
+def _frames(drops: list[Json], reason: str) -> int:
+    """Of a list of those that there were."""
+    return sum(drop["frames"] for drop in drops if drop["name"] == reason)
