@@ -101,11 +101,10 @@ class Watch:
         return len(self._capture.printed()) > 0
 
     def traced(self) -> list[Json]:
-        """Frames that the trace has told so far, as podwarpctl prints them for programs."""
+        """Dropped frames that the trace has told so far, without what podwarp made in answer."""
         lines = self._trace.printed().decode().splitlines(keepends=True)
-        return [
-            trace for line in lines if line[-1] == "\n" and "steps" in (trace := json.loads(line))
-        ]
+        told = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [trace for trace in told if "steps" in trace and "cause" not in trace]
 
     def captured_count(self) -> int:
         """Comments are text, and lie in the file as they are."""
