@@ -24,6 +24,8 @@ PROGRAMS = (
     *("ip", "ping", "arping", "traceroute", "iperf3", "ethtool", "nft", "sysctl", "setpriv"),
     *("dpdk-testpmd", "qemu-system-x86_64", "busybox", "/usr/lib/cni/host-local", "podman", "runc"),
     "promtool",
+    *("curl", "tshark", "dpdk-testpmd", "qemu-system-x86_64", "busybox", "podman", "runc"),
+    "/usr/lib/cni/host-local",
 )
 IS_CI = os.environ.get("CI") == "true"
 LOG_LINES = 40
