@@ -71,11 +71,22 @@ void Observation::EnterObserved(Stage stage, const Burst& burst) {
   }
 }
 
+// A frame that lost its mark on its way leaves its slot behind.
+void Observation::EndRoundObserved() {
+  if (in_use_ != 0) {
+    for (Slot& slot : slots_) slot.is_used = false;
+    in_use_ = 0;
+  }
+  observers_ = nullptr;
+  is_active_ = has_timed_ = is_timed_ = false;
+}
+
 void Observation::SendingObserved(PortId port, rte_mbuf* const* frames, uint16_t count,
                                   bool is_tried) {
   if (is_timed_) Charge();
-  stage_ = Stage::kSend;
   Leaving& leaving = *leaving_;
+  leaving.stage_before = stage_;
+  stage_ = Stage::kSend;
   leaving.frames = frames;
   leaving.count = count;
   leaving.port = port;
@@ -117,15 +128,16 @@ void Observation::SentObserved(uint16_t sent) {
 void Observation::DroppedObserved(PortId port, rte_mbuf* frame, DropReason reason) {
   if (observers_ == nullptr) return;
   CaptureDropped(port, frame, reason);
+  uint8_t knowing = 0;
   if (Slot* slot = SlotOf(frame)) {
+    knowing = slot->sessions | slot->tentative;
     TraceStep& last = slot->record.steps[slot->record.step_count - 1];
     last.reason = reason;
     if (is_leaving()) last.port = port;
     Describe(frame, &last);
     Finish(*slot, TraceVerdict::kDropped);
-  } else {
-    TellPartial(port, frame, reason);
   }
+  TellPartial(port, frame, reason, knowing);
 }
 
 void Observation::ConsumedObserved(rte_mbuf* frame) {

@@ -12,6 +12,9 @@
 namespace podwarp {
 namespace {
 
+// Of the pieces of one frame, so that those of large ones don't use up slots and readers.
+constexpr uint8_t kMostMade = 8;
+
 uint32_t CyclesSince(uint64_t start) {
   return static_cast<uint32_t>(std::min<uint64_t>(rte_rdtsc() - start, UINT32_MAX));
 }
@@ -95,7 +98,7 @@ Observation::Slot* Observation::Follow(rte_mbuf* frame, PortId port, uint64_t ca
   }
   Slot& slot = slots_[next_slot_];
   slot.is_used = true;
-  slot.sessions = slot.tentative = 0;
+  slot.sessions = slot.tentative = slot.made = 0;
   Begin(frame, port, &slot.record);
   slot.record.number = ++followed_;
   slot.record.cause = cause;
@@ -107,8 +110,9 @@ Observation::Slot* Observation::Follow(rte_mbuf* frame, PortId port, uint64_t ca
 }
 
 void Observation::MadeObserved(rte_mbuf* cause, rte_mbuf* made) {
-  const Slot* parent = SlotOf(cause);
-  if (parent == nullptr) return;
+  Slot* parent = SlotOf(cause);
+  if (parent == nullptr || parent->made == kMostMade) return;
+  ++parent->made;
   Slot* child = Follow(made, kNoPort, parent->record.number);
   if (child == nullptr) return;
   child->sessions = parent->sessions;
@@ -175,10 +179,12 @@ void Observation::Finish(Slot& slot, TraceVerdict verdict) {
   }
 }
 
-void Observation::TellPartial(PortId port, rte_mbuf* frame, DropReason reason) {
+void Observation::TellPartial(PortId port, rte_mbuf* frame, DropReason reason, uint8_t knowing) {
   for (const std::shared_ptr<TraceSession>& session : observers_->traces) {
+    const bool knows = (knowing & 1) != 0;
+    knowing = static_cast<uint8_t>(knowing >> 1);
     const TraceFilter& filter = session->filter();
-    if (!filter.depends_on_end() || !filter.WantsDrop(reason)) continue;
+    if (knows || !filter.depends_on_end() || !filter.WantsDrop(reason)) continue;
     // By which port a frame that leaves came in isn't known any more.
     if (!filter.MayMatch(is_leaving() ? kNoPort : port, frame)) continue;
     TraceSession::PerWorker& mine = session->worker(worker_);

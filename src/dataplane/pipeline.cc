@@ -113,10 +113,14 @@ void Pipeline::Send(PortId port, rte_mbuf* frame) {
   context_.counters.originated.Add(1);
   Burst burst{Ingress{}};
   burst.Add(frame);
+  context_.observation.Enter(Stage::kTransmit, burst);
   TransmitTo(context_, port, burst);
 }
 
-void Pipeline::Flush() { FlushTransmitBuffers(context_); }
+void Pipeline::Flush() {
+  FlushTransmitBuffers(context_);
+  context_.observation.EndRound();
+}
 
 void Pipeline::Rehearse(uint64_t now, PortId id, rte_mbuf* frame, const Observers* observers) {
   BeginRound(now, observers);

@@ -30,7 +30,7 @@ std::byte* RecordRing::Reserve(uint32_t record_bytes) {
   if (end - known_read_ > bytes_) {
     known_read_ = read_.load(std::memory_order_acquire);
     if (end - known_read_ > bytes_) {
-      lost_.Add(1);
+      lost_.store(lost() + 1, std::memory_order_relaxed);
       return nullptr;
     }
   }

@@ -62,11 +62,13 @@ TraceSession::TraceSession(TraceFilter filter, uint16_t workers, std::optional<u
       workers_(workers) {}
 
 bool TraceSession::Take(TraceRecord* record) {
-  for (PerWorker& worker : workers_) {
-    const std::span<const std::byte> bytes = worker.ring.Peek();
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    RecordRing& ring = workers_[next_].ring;
+    next_ = (next_ + 1) % workers_.size();
+    const std::span<const std::byte> bytes = ring.Peek();
     if (bytes.empty()) continue;
     std::memcpy(record, bytes.data(), bytes.size());
-    worker.ring.Release();
+    ring.Release();
     return true;
   }
   return false;

@@ -45,6 +45,7 @@ void Flush(WorkerContext& context, PortId id) {
     if (port != nullptr && bytes != 0) bytes -= rte_pktmbuf_pkt_len(buffer.frames[i]);
     Drop(context, id, buffer.frames[i], reason);
   }
+  context.observation.EndSending();
   context.counters.ports[id].transmitted_frames.Add(sent);
   context.counters.ports[id].transmitted_bytes.Add(bytes);
 }

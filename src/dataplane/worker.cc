@@ -111,7 +111,7 @@ void Worker::Run() {
     }
     counters_.cycles_idle.Add(now - start);
     if (options_.idle.may_sleep && now - last_busy > spin) {
-      if (LayToRest(now, 0) > 0) continue;  // and the next round sends them
+      if (LayAllToRest(now) > 0) continue;
       sleep_ns = std::min(std::max(2 * sleep_ns, options_.idle.first_sleep_ns),
                           options_.idle.max_sleep_ns);
       Sleep(sleep_ns);
@@ -191,6 +191,15 @@ uint32_t Worker::LayToRest(uint64_t now, uint64_t idle_cycles) {
     queue = awake_.back();
     awake_.pop_back();
   }
+  return frames;
+}
+
+// A round by itself. Returns the frames that turned up meanwhile.
+uint32_t Worker::LayAllToRest(uint64_t now) {
+  if (awake_.empty()) return 0;
+  pipeline_.BeginRound(now);
+  const uint32_t frames = LayToRest(now, 0);
+  pipeline_.Flush();
   return frames;
 }
 

@@ -66,7 +66,8 @@ class CaptureSession {
   RecordRing& worker(uint16_t i) { return *rings_[i]; }
 
   // The reader. Has `visit` look at all records that there are at the moment, those of one worker
-  // after those of another; stops where it returns false, that record being taken.
+  // after those of another; stops where it returns false, that record being taken, and begins with
+  // another worker the next time.
   void ForEach(
       const std::function<bool(const CaptureRecord&, std::span<const std::byte> bytes)>& visit);
   uint64_t lost() const;  // any thread
@@ -74,6 +75,7 @@ class CaptureSession {
  private:
   const CaptureFilter filter_;
   std::vector<std::unique_ptr<RecordRing>> rings_;
+  size_t first_ = 0;  // the reader's: with whom it begins
 };
 
 }  // namespace podwarp

@@ -34,6 +34,11 @@ class Observation {
     is_active_ = observers != nullptr;
     has_timed_ = false;
   }
+  // Everything has been handed to the ports.
+  void EndRound() {
+    if (is_active_) [[unlikely]]
+      EndRoundObserved();
+  }
   // Around Port::Receive(). Received() is for bursts that have frames, and EndBurst() for when they
   // have gone their way, up to the transmit buffers.
   void BeforeReceive() {
@@ -62,7 +67,7 @@ class Observation {
       MadeObserved(cause, made);
   }
   // Around handing frames to a port. `is_tried`: it will be asked to take them; what it took isn't
-  // to be looked at any more. What it didn't take is dropped after Sent().
+  // to be looked at any more. What it didn't take is dropped between Sent() and EndSending().
   void Sending(PortId port, rte_mbuf* const* frames, uint16_t count, bool is_tried) {
     if (is_active_) [[unlikely]]
       SendingObserved(port, frames, count, is_tried);
@@ -70,6 +75,10 @@ class Observation {
   void Sent(uint16_t sent) {
     if (is_active_) [[unlikely]]
       SentObserved(sent);
+  }
+  void EndSending() {
+    if (is_active_) [[unlikely]]
+      stage_ = leaving_->stage_before;
   }
   // Before a frame is freed.
   void Dropped(PortId port, rte_mbuf* frame, DropReason reason) {
@@ -91,6 +100,7 @@ class Observation {
     // as their filter says.
     uint8_t sessions = 0;
     uint8_t tentative = 0;
+    uint8_t made = 0;  // frames in answer to it, or parts of it, that are followed too
     TraceRecord record;
   };
   // What lies between Sending() and Sent().
@@ -98,13 +108,16 @@ class Observation {
     PortId port;
     uint16_t count;
     bool is_tried;
+    Stage stage_before;
     rte_mbuf* const* frames;
-    Mark marks[kBurstFrames];                        // taken off the frames
-    uint64_t positions[kMaxCaptures][kBurstFrames];  // of their copies, in the captures' rings
-    uint64_t start;                                  // TSC
+    Mark marks[kBurstFrames];  // taken off the frames
+    // Of their copies, in the captures' rings.
+    RecordRing::Position positions[kMaxCaptures][kBurstFrames];
+    uint64_t start;  // TSC
   };
 
   void StartClock();
+  void EndRoundObserved();
   void ReceivedObserved(Burst& burst);
   void EndBurstObserved();
   void EnterObserved(Stage stage, const Burst& burst);
@@ -127,7 +140,8 @@ class Observation {
   void PassToPort(Slot* slot, PortId port, rte_mbuf* frame);
   void NextStep(Slot* slot, Stage next);
   void Finish(Slot& slot, TraceVerdict verdict);
-  void TellPartial(PortId port, rte_mbuf* frame, DropReason reason);
+  // Those sessions that don't know of it: a bit for each that does.
+  void TellPartial(PortId port, rte_mbuf* frame, DropReason reason, uint8_t knowing);
   static void Describe(rte_mbuf* frame, TraceStep* step);
 
   // observation_capture.cc

@@ -11,8 +11,6 @@
 #include <memory>
 #include <span>
 
-#include "podwarp/telemetry/counter.h"
-
 namespace podwarp {
 
 class RecordRing {
@@ -26,10 +24,16 @@ class RecordRing {
   // Room for a record, aligned to 8 bytes; nullptr, and one more is lost, if there is none. What
   // was reserved can be read after Publish().
   std::byte* Reserve(uint32_t record_bytes);
-  // Where the next record will be, for TakeBack().
-  uint64_t position() const { return reserved_; }
-  // What was reserved from there on isn't to be, REQUIRES that it isn't published.
-  void TakeBack(uint64_t position) { reserved_ = position; }
+  // What was reserved, or lost, since Position() isn't to be. REQUIRES: it isn't published.
+  struct Position {
+    uint64_t reserved;
+    uint64_t lost;
+  };
+  Position position() const { return {.reserved = reserved_, .lost = lost()}; }
+  void TakeBack(const Position& position) {
+    reserved_ = position.reserved;
+    lost_.store(position.lost, std::memory_order_relaxed);
+  }
   void Publish() { written_.store(reserved_, std::memory_order_release); }
 
   // --- The reader. ---
@@ -39,7 +43,7 @@ class RecordRing {
   void Release();
 
   // --- Any thread. ---
-  uint64_t lost() const { return lost_.value(); }
+  uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
  private:
   const size_t bytes_;
@@ -48,7 +52,7 @@ class RecordRing {
   uint64_t reserved_ = 0;    // the writer's
   uint64_t known_read_ = 0;  // the writer's: read_, as it was last looked at
   uint64_t next_read_ = 0;   // the reader's: after what Peek() gave
-  Counter lost_;
+  std::atomic<uint64_t> lost_{0};
   alignas(64) std::atomic<uint64_t> written_{0};
   alignas(64) std::atomic<uint64_t> read_{0};
 };

@@ -126,6 +126,7 @@ class TraceSession {
   const Rate rate_;
   const Rate partial_rate_;
   std::vector<PerWorker> workers_;
+  size_t next_ = 0;  // the reader's: whose turn it is
 };
 
 }  // namespace podwarp

@@ -86,6 +86,7 @@ class Worker {
   uint32_t ProcessReady(uint64_t now);
   void WakeQueue(PortId port, uint16_t queue, uint64_t now);
   uint32_t LayToRest(uint64_t now, uint64_t idle_cycles);
+  uint32_t LayAllToRest(uint64_t now);
   void SendInjected();
   void DropInjected(rte_mbuf* frame);
   void TakeWakeUp();

@@ -40,10 +40,12 @@ TEST(RecordRingTest, GivesRecordsInOrderOncePublished) {
 TEST(RecordRingTest, WhatIsTakenBackWasNever) {
   RecordRing ring(256);
   Write(ring, "stays");
-  const uint64_t position = ring.position();
+  const RecordRing::Position position = ring.position();
   Write(ring, "goes");
   Write(ring, "goes too");
+  EXPECT_FALSE(Write(ring, std::string(300, 'x')));
   ring.TakeBack(position);
+  EXPECT_EQ(ring.lost(), 0u);
   Write(ring, "comes");
   ring.Publish();
   EXPECT_EQ(Read(ring), "stays");
@@ -73,7 +75,7 @@ TEST(RecordRingTest, AgreesWithAQueue) {
     for (int i = 0; i < 20'000; ++i) {
       if (random() % 2 == 0) {
         const std::string text(1 + random() % 90, static_cast<char>('a' + random() % 26));
-        const uint64_t before = ring.position();
+        const RecordRing::Position before = ring.position();
         if (!Write(ring, text)) continue;
         if (random() % 8 == 0) {
           ring.TakeBack(before);

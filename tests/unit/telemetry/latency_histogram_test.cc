@@ -11,7 +11,9 @@ TEST(LatencyHistogramTest, ABucketBeginsAtItsLowerBound) {
   for (size_t bucket = 0; bucket < Histogram::kBuckets; ++bucket) {
     const uint64_t bound = Histogram::LowerBound(bucket);
     EXPECT_EQ(Histogram::BucketOf(bound), bucket);
-    if (bucket > 0) EXPECT_EQ(Histogram::BucketOf(bound - 1), bucket - 1);
+    if (bucket > 0) {
+      EXPECT_EQ(Histogram::BucketOf(bound - 1), bucket - 1);
+    }
   }
 }
 
