@@ -23,7 +23,7 @@ LogLimit::Subject& LogLimit::Find(const std::string& subject, absl::Time now) {
   if (found != subjects_.end()) return found->second;
   if (subjects_.size() >= settings_.subjects && now >= next_sweep_) {
     absl::erase_if(subjects_, [now](const auto& entry) { return entry.second.full_at <= now; });
-    next_sweep_ = absl::InfiniteFuture();
+    next_sweep_ = subjects_.empty() ? absl::InfinitePast() : absl::InfiniteFuture();
     for (const auto& [name, its] : subjects_) next_sweep_ = std::min(next_sweep_, its.full_at);
   }
   return subjects_.size() < settings_.subjects ? subjects_[subject] : others_;

@@ -46,7 +46,7 @@ std::string DidYouMean(std::string_view word, const std::vector<std::string>& kn
   if (known.empty()) return "";
   const std::string nearest = NearestWord(word, known);
   if (!nearest.empty()) return absl::StrCat(" (did you mean '", nearest, "'?)");
-  constexpr size_t kMostListed = 24;
+  constexpr size_t kMostListed = 32;
   if (known.size() > kMostListed) return "";
   return absl::StrCat(" (known: ", absl::StrJoin(known, ", "), ")");
 }

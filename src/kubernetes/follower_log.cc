@@ -53,7 +53,8 @@ void FollowerLog::TellNotes(const KubernetesStatus& status, absl::Time now) {
   absl::btree_set<std::string> notes;
   for (const std::string& note : status.notes) {
     const bool is_told = notes_.contains(note);
-    const bool is_new = !is_told && limit_.Take(note, now).has_value();
+    const bool is_new = !is_told && limit_.Take(note, now).has_value() &&
+                        notes_limit_.Take("notes", now).has_value();
     if (is_new) LOG(WARNING) << "Kubernetes: " << note;
     if (is_told || is_new) notes.insert(note);
   }

@@ -29,6 +29,8 @@ class FollowerLog {
   absl::Time lost_at_;
   absl::btree_set<std::string> notes_;
   LogLimit limit_{{.burst = 3, .subjects = 256}};
+  // Of all notes: some say how many there are of what, and so are always new.
+  LogLimit notes_limit_{{.pause = absl::Seconds(6), .burst = 20, .subjects = 1}};
 };
 
 }  // namespace podwarp

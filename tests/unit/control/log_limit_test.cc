@@ -54,6 +54,16 @@ TEST(LogLimit, InventedSubjectsShareOnePlace) {
   EXPECT_EQ(limit.Take("pod 2000", At(60)), 0u);
 }
 
+TEST(LogLimit, MakesRoomAgainAndAgain) {
+  LogLimit limit({.subjects = 10});
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 10; ++i) {
+      const std::string subject = std::to_string(round) + " " + std::to_string(i);
+      EXPECT_EQ(limit.Take(subject, At(100 * round)), 0u) << subject;
+    }
+  }
+}
+
 TEST(LogLimit, SaysHowManyWereLeftOut) {
   EXPECT_EQ(LeftOut(0), "");
   EXPECT_EQ(LeftOut(1), " (1 more such line left out)");
