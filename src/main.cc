@@ -62,7 +62,7 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ServeMetrics(const Config& config, Ap
   LOG(INFO) << "metrics are at http://" << ListenText(*config.metrics) << "/metrics";
   ApiServerSettings settings;
   settings.connections = 16;
-  settings.http.requests_per_second = 20;
+  settings.http.requests_per_second = 100;
   settings.http.public_only = true;
   return ApiServer::Serve(*std::move(listener), settings, backend);
 }
@@ -116,7 +116,10 @@ absl::Status Serve(const Running& running) {
   const absl::StatusOr<std::unique_ptr<ApiServer>> api = ServeApi(config, &backend);
   if (!api.ok()) return api.status();
   const absl::StatusOr<std::unique_ptr<ApiServer>> metrics = ServeMetrics(config, &backend);
-  if (!metrics.ok()) return metrics.status();
+  if (!metrics.ok()) {
+    running.loop.Stop();  // clients of the API may wait for it already
+    return metrics.status();
+  }
   // From here on the loop will run, which a reload waits for.
   std::optional<ConfigWatch> config_watch;
   if (running.options.watch_config) {

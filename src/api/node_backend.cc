@@ -10,10 +10,10 @@
 #include "control/config_values.h"
 #include "control/object_json.h"
 #include "observe/capture_stream.h"
-#include "telemetry/connection_search.h"
-#include "observe/trace_stream.h"
 #include "observe/explain_query.h"
 #include "observe/explain_text.h"
+#include "observe/trace_stream.h"
+#include "telemetry/connection_search.h"
 #include "telemetry/describe.h"
 #include "telemetry/metrics.h"
 #include "telemetry/report.h"
@@ -160,6 +160,15 @@ void AddKubernetes(const KubernetesStatus& kubernetes, Json* status) {
   } else if (!kubernetes.is_current) {
     (*status)["not_current"] = Summarize(kubernetes);
   }
+}
+
+absl::StatusOr<Json> ReportExplanation(const ApiParameters& parameters, const Node& node,
+                                       Explainer& explainer) {
+  const absl::StatusOr<ExplainRequest> request = ParseExplainRequest(parameters, node);
+  if (!request.ok()) return request.status();
+  const absl::StatusOr<Explanation> explanation = explainer.Explain(*request);
+  if (!explanation.ok()) return explanation.status();
+  return ExplanationToJson(*request, *explanation, node);
 }
 
 absl::Status Wrong(const std::string& parameter, std::string_view what) {
@@ -382,18 +391,12 @@ absl::StatusOr<Json> NodeBackend::ReportConnections(const ApiParameters& paramet
 
 absl::StatusOr<Json> NodeBackend::Explain(const ApiParameters& parameters) {
   absl::StatusOr<Json> json = absl::UnavailableError("podwarp is stopping");
-  loop_.Call([&] {
-    const absl::StatusOr<ExplainRequest> request = ParseExplainRequest(parameters, node_);
-    json = request.status();
-    if (!request.ok()) return;
-    const absl::StatusOr<Explanation> explanation = explainer_.Explain(*request);
-    json = explanation.status();
-    if (explanation.ok()) json = ExplanationToJson(*request, *explanation, node_);
-  });
+  loop_.Call([&] { json = ReportExplanation(parameters, node_, explainer_); });
   return json;
 }
 
 absl::StatusOr<std::string> NodeBackend::Metrics() {
+  const std::lock_guard lock(metrics_mutex_);
   NodeMetrics metrics(node_);
   bool goes_on = true;
   while (goes_on) {

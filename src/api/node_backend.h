@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <string>
 
 #include "absl/time/time.h"
@@ -57,6 +58,7 @@ class NodeBackend final : public ApiBackend {
   Watch& watch_;
   Explainer& explainer_;
   const KubernetesStatusSource kubernetes_;
+  std::mutex metrics_mutex_;  // of many who ask, one's metrics are made at a time
   const absl::Time start_ = ControlLoop::Now();
   const absl::Time start_by_wall_ = absl::Now();
 };

@@ -14,6 +14,10 @@ namespace podwarp {
 namespace {
 
 constexpr int kLongestFrame = 65'535;
+// Of a frame whose first segment doesn't have them, these are copied for each program.
+constexpr uint32_t kInterpretedBytes = 2'048;
+// Names in it are looked up, one after the other.
+constexpr size_t kLongestExpression = 1'024;
 // DPDK's check of a program follows the ways through it, and each jump may double their number: a
 // bound, so that no expression can keep it busy. Four IPv6 addresses take 33.
 constexpr u_int kMostJumps = 33;
@@ -24,6 +28,10 @@ struct Compiled {
 };
 
 absl::StatusOr<std::unique_ptr<Compiled>> Compile(const std::string& expression) {
+  if (expression.size() > kLongestExpression) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("it is longer than ", kLongestExpression, " characters"));
+  }
   const std::unique_ptr<pcap_t, void (*)(pcap_t*)> pcap(pcap_open_dead(DLT_EN10MB, kLongestFrame),
                                                         pcap_close);
   if (pcap == nullptr) return absl::ResourceExhaustedError("no memory for a filter");
@@ -100,8 +108,8 @@ std::shared_ptr<const Machine> ToMachine(const bpf_program& program) {
 }
 
 bool RunInterpreter(const void* program, rte_mbuf* frame) {
-  thread_local u_char linear[kLongestFrame];
-  const uint32_t length = std::min<uint32_t>(rte_pktmbuf_pkt_len(frame), kLongestFrame);
+  thread_local u_char linear[kInterpretedBytes];
+  const uint32_t length = std::min<uint32_t>(rte_pktmbuf_pkt_len(frame), kInterpretedBytes);
   const auto* const bytes = static_cast<const u_char*>(rte_pktmbuf_read(frame, 0, length, linear));
   return bpf_filter(static_cast<const Compiled*>(program)->program.bf_insns, bytes,
                     rte_pktmbuf_pkt_len(frame), length) != 0;

@@ -69,7 +69,8 @@ absl::StatusOr<std::unique_ptr<ApiStream>> CaptureStream::Open(const ApiParamete
 
 CaptureStream::CaptureStream(const CaptureRequest& request, std::shared_ptr<CaptureSession> session,
                              const Node* node, Watch* watch, ControlLoop* loop)
-    : session_(std::move(session)),
+    : request_(request.watch),
+      session_(std::move(session)),
       node_name_(node->config().node_name),
       watch_(*watch),
       loop_(*loop),
@@ -132,10 +133,13 @@ std::string CaptureStream::Tell() {
   if (copies_.empty()) return out;
   std::set<PortId> ports;
   for (const Copy& copy : copies_) ports.insert(copy.record.port);
-  const bool is_described = loop_.Call([&] {
+  bool is_still = false;
+  loop_.Call([&] {
+    is_still = watch_.IsStill(request_, session_->filter().port);
+    if (!is_still) return;
     for (const PortId port : ports) interfaces_.Describe(port, &out);
   });
-  if (!is_described) {
+  if (!is_still) {
     is_over_ = true;
     return "";
   }

@@ -54,10 +54,11 @@ class CaptureStream final : public ApiStream {
   std::string Begin() const;
   // What there is at the moment, in the order of time; not more than is wanted.
   void Take();
-  // What was taken. Empty if podwarp is stopping, which is the end.
+  // What was taken. Empty if podwarp is stopping, or whom it is of has gone, which is the end.
   std::string Tell();
   void TellLost(std::string* out);
 
+  const WatchRequest request_;
   const std::shared_ptr<CaptureSession> session_;
   const std::string node_name_;
   Watch& watch_;

@@ -63,7 +63,8 @@ std::string AnswerText(const Traces& frames, const TraceRecord& dropped) {
 
 std::string SentText(const TraceRecord& record, const FlowKey& flow, const Node& node) {
   const TraceStep& end = EndOf(record);
-  if (end.flow.destination == flow.source && end.flow.source == flow.destination) {
+  if (flow.source != flow.destination && end.flow.destination == flow.source &&
+      end.flow.source == flow.destination) {
     return "is answered by podwarp itself";
   }
   const std::string port = NameOfPort(node, end.port);
@@ -84,11 +85,12 @@ std::string SentText(const TraceRecord& record, const FlowKey& flow, const Node&
 }
 
 // What the frame was translated to, if it was.
-std::string TranslatedText(const TraceRecord& frame, const FlowKey& flow, const Node& node) {
-  for (size_t i = 0; i < frame.step_count; ++i) {
-    const TraceStep& step = frame.steps[i];
-    if (step.stage != Stage::kTranslateService || step.flow == flow) continue;
-    return absl::StrCat(TranslationText(flow, step.flow, node), ": ");
+std::string TranslatedText(const TraceRecord& frame, const Node& node) {
+  for (size_t i = 1; i < frame.step_count; ++i) {
+    const FlowKey& before = frame.steps[i - 1].flow;
+    const FlowKey& after = frame.steps[i].flow;
+    if (frame.steps[i].stage != Stage::kTranslateService || before == after) continue;
+    return absl::StrCat(TranslationText(before, after, node), ": ");
   }
   return "";
 }
@@ -106,8 +108,8 @@ std::string Summary(const ExplainRequest& request, const Explanation& explanatio
                     const Node& node) {
   const Traces& frames = explanation.frames;
   const TraceRecord& fate = FateOf(frames.front(), frames);
-  std::string summary = absl::StrCat(ArpText(explanation.arp, request.from),
-                                     TranslatedText(frames.front(), explanation.flow, node));
+  std::string summary =
+      absl::StrCat(ArpText(explanation.arp, request.from), TranslatedText(frames.front(), node));
   const auto parts = std::count_if(frames.begin(), frames.end(), [&](const TraceRecord& record) {
     return record.cause == frames.front().number;
   });

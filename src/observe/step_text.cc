@@ -187,7 +187,9 @@ std::string_view Name(TraceVerdict verdict) {
   return "";
 }
 
-std::string TraceId(uint16_t worker, uint64_t number) { return absl::StrCat(worker, "-", number); }
+std::string TraceId(uint16_t worker, uint64_t number) {
+  return absl::StrCat(worker + 1, "-", number);
+}
 
 std::string StepText(const TraceRecord& record, size_t i, const Node& node) {
   const Step step{record, i, node};

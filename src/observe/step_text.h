@@ -14,7 +14,7 @@ namespace podwarp {
 
 std::string_view Name(TraceVerdict verdict);  // "passed", "dropped", "consumed", "sent"
 
-// "0-17": worker and number.
+// "1-17": the worker's lcore and the frame's number.
 std::string TraceId(uint16_t worker, uint64_t number);
 
 // REQUIRES: i < record.step_count.

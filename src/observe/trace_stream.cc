@@ -43,7 +43,8 @@ absl::StatusOr<std::unique_ptr<ApiStream>> TraceStream::Open(const ApiParameters
 
 TraceStream::TraceStream(const TraceQuery& query, std::shared_ptr<TraceSession> session,
                          const Node* node, Watch* watch, ControlLoop* loop)
-    : session_(std::move(session)),
+    : request_(query.watch),
+      session_(std::move(session)),
       node_(*node),
       watch_(*watch),
       loop_(*loop),
@@ -78,7 +79,11 @@ TraceStream::Taken TraceStream::Take() {
 
 std::string TraceStream::Tell(const std::vector<TraceRecord>& records) {
   std::string lines;
-  const bool is_told = loop_.Call([&] {
+  const TraceFilter& filter = session_->filter();
+  bool is_still = false;
+  loop_.Call([&] {
+    is_still = watch_.IsStill(request_, filter.pod.has_value() ? filter.pod->port : filter.ingress);
+    if (!is_still) return;
     const absl::Time now = absl::Now();
     const uint64_t tsc = rte_rdtsc();
     const auto hz = static_cast<double>(rte_get_tsc_hz());
@@ -88,7 +93,7 @@ std::string TraceStream::Tell(const std::vector<TraceRecord>& records) {
       absl::StrAppend(&lines, TraceToJson(record, received, node_).dump(), "\n");
     }
   });
-  is_over_ = !is_told;
+  is_over_ = !is_still;
   return lines;
 }
 

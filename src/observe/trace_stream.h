@@ -52,10 +52,11 @@ class TraceStream final : public ApiStream {
   Taken Take();
   // Whether it is to be told. Counts it.
   bool Count(const TraceRecord& record);
-  // Empty if podwarp is stopping, which is the end.
+  // Empty if podwarp is stopping, or whom it is of has gone, which is the end.
   std::string Tell(const std::vector<TraceRecord>& records);
   std::optional<std::string> TellLost();
 
+  const WatchRequest request_;
   const std::shared_ptr<TraceSession> session_;
   const Node& node_;
   Watch& watch_;

@@ -45,7 +45,7 @@ void AddPort(Json* json, const char* port_key, const char* pod_key, PortId port,
 Json TraceToJson(const TraceRecord& record, absl::Time received, const Node& node) {
   Json json = {{"id", TraceId(record.worker, record.number)}};
   if (record.cause != 0) json["cause"] = TraceId(record.worker, record.cause);
-  json["worker"] = record.worker;
+  json["lcore"] = record.worker + 1;  // lcore 0 is the control thread
   json["time"] = absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6S%Ez", received, absl::LocalTimeZone());
   AddPort(&json, "port", "pod", record.port, node);
   json["frame"] = FrameText({record.headers, record.header_bytes}, record.frame_bytes);

@@ -89,6 +89,11 @@ absl::StatusOr<std::shared_ptr<CaptureSession>> Watch::OpenCapture(const WatchRe
   return session;
 }
 
+bool Watch::IsStill(const WatchRequest& request, PortId port) const {
+  const absl::StatusOr<Named> named = FindNamed(node_, request);
+  return named.ok() && named->port == port;
+}
+
 void Watch::Close(const std::shared_ptr<TraceSession>& session) {
   Erase(open_.traces, session);
   Publish();

@@ -26,13 +26,15 @@ class Watch {
   Watch(const Node* node, Tables* tables) : node_(*node), tables_(*tables) {}
 
   // `filter` says what isn't named in the request. The session is published until Close(). It goes
-  // on with the port's number, also if the port goes and another one gets it.
+  // on with the port's number, also if the port goes and another one gets it: IsStill() tells.
   // Errors: NotFound (there is no such pod or port, or the pod has no port), ResourceExhausted
   // (kMaxTraces or kMaxCaptures are open), InvalidArgument (the port isn't the pod's).
   absl::StatusOr<std::shared_ptr<TraceSession>> OpenTrace(const WatchRequest& request,
                                                           TraceFilter filter);
   absl::StatusOr<std::shared_ptr<CaptureSession>> OpenCapture(const WatchRequest& request,
                                                               CaptureFilter filter);
+  // Whether what the request names is still at this port.
+  bool IsStill(const WatchRequest& request, PortId port) const;
   void Close(const std::shared_ptr<TraceSession>& session);
   void Close(const std::shared_ptr<CaptureSession>& session);
 

@@ -80,14 +80,15 @@ bool NodeMetrics::Step() {
 bool NodeMetrics::AddNext() {
   if (!has_begun_) {
     has_begun_ = true;
-    ports_left_ = ListPorts(node_);
+    for (const PortId port : ListPorts(node_))
+      ports_left_.emplace_back(port, NameOfPort(node_, port));
     Reserve();
     AddWhole();
     std::reverse(ports_left_.begin(), ports_left_.end());
     return true;
   }
   if (!ports_left_.empty()) {
-    AddPort(ports_left_.back());
+    AddPort(ports_left_.back().first, ports_left_.back().second);
     ports_left_.pop_back();
     return true;
   }
@@ -167,8 +168,9 @@ void NodeMetrics::AddTables() {
   add("ports", kMaxPorts, &table_capacity_);
 }
 
-void NodeMetrics::AddPort(PortId id) {
-  if (node_.tables().ports.Get(id) == nullptr) return;  // it went meanwhile
+void NodeMetrics::AddPort(PortId id, const std::string& name) {
+  const Port* here = node_.tables().ports.Get(id);
+  if (here == nullptr || here->settings().name != name) return;  // it went meanwhile
   if (!ports_.Take()) return;
   const PortReport port = ReportPort(node_, id);
   const MetricLabels labels = {{"port", port.settings.name},

@@ -58,14 +58,15 @@ class NodeMetrics {
   void AddWorkers();
   void AddDrops();
   void AddTables();
-  void AddPort(PortId id);
+  void AddPort(PortId id, const std::string& name);
   void AddPod(const Node::PodRecord& pod);
   void AddService(const ServiceConfig& service);
 
   const Node& node_;
   // How far it has come: names, since what is there changes between steps.
   bool has_begun_ = false;
-  std::vector<PortId> ports_left_;  // the next one last
+  // The next one last. A number may become another port's meanwhile.
+  std::vector<std::pair<PortId, std::string>> ports_left_;
   std::string last_pod_;
   std::string last_service_;
   Shown ports_, pods_, pod_drops_, service_ports_;

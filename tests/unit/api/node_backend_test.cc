@@ -29,13 +29,17 @@ class NodeBackendTest : public ReconcilerTest {
     EXPECT_TRUE(status.ok()) << status.status();
     return status.value_or(nullptr);
   }
+  absl::StatusOr<nlohmann::ordered_json> Explain(const ApiParameters& parameters) {
+    NodeBackend backend("node.yaml", &*reconciler_, &*node_, &*loop_, &watch_, &explainer_);
+    return backend.Report("explain", parameters);
+  }
   nlohmann::ordered_json Status() {
     return Status([this] { return status_; });
   }
 
   absl::StatusOr<nlohmann::ordered_json> Report(const std::string& name,
                                                 const ApiParameters& parameters = {}) {
-    NodeBackend backend("node.yaml", &*reconciler_, &*node_, &*loop_);
+    NodeBackend backend("node.yaml", &*reconciler_, &*node_, &*loop_, &watch_, &explainer_);
     return backend.Report(name, parameters);
   }
 
@@ -46,7 +50,8 @@ class NodeBackendTest : public ReconcilerTest {
 
 TEST_F(NodeBackendTest, MetricsAreOfTheNodeAndOfKubernetes) {
   const auto ask = [this](const KubernetesStatusSource& kubernetes) {
-    NodeBackend backend("node.yaml", &*reconciler_, &*node_, &*loop_, kubernetes);
+    NodeBackend backend("node.yaml", &*reconciler_, &*node_, &*loop_, &watch_, &explainer_,
+                        kubernetes);
     const absl::StatusOr<std::string> metrics = backend.Metrics();
     EXPECT_TRUE(metrics.ok()) << metrics.status();
     return metrics.value_or("");
@@ -85,6 +90,60 @@ TEST_F(NodeBackendTest, ANodeIsReadyOnceItKnowsWhatKubernetesSays) {
   EXPECT_FALSE(status.contains("why_not_ready"));
   EXPECT_THAT(status.at("not_current").get<std::string>(),
               HasSubstr("https://10.96.0.1:443 has not been followed"));
+}
+
+TEST_F(NodeBackendTest, ExplainsWhatWouldBecomeOfAFrame) {
+  const auto sent = Explain({{"from", "default/web"}, {"to", "default/db:80"}});
+  ASSERT_TRUE(sent.ok()) << sent.status();
+  EXPECT_EQ(sent->at("to"), "10.244.1.11:80/tcp");
+  EXPECT_EQ(sent->at("verdict"), "sent");
+  EXPECT_EQ(sent->at("summary"), "reaches pod default/db");
+  EXPECT_FALSE(sent->contains("reason"));
+  EXPECT_EQ(sent->at("arp").size(), 1u);
+  EXPECT_EQ(sent->at("frames").size(), 1u);
+
+  const auto dropped = Explain({{"from", "default/web"}, {"to", "10.244.2.10"}, {"ttl", "1"}});
+  ASSERT_TRUE(dropped.ok()) << dropped.status();
+  EXPECT_EQ(dropped->at("to"), "10.244.2.10/icmp");
+  EXPECT_EQ(dropped->at("reason"), "ttl_expired");
+  EXPECT_EQ(dropped->at("summary"),
+            "dropped: ttl_expired (time to live used up), and the sender is told by ICMP time "
+            "exceeded");
+  EXPECT_EQ(dropped->at("frames").size(), 2u);
+
+  // Longer than the wire takes.
+  const auto cut = Explain({{"from", "default/web"},
+                            {"to", "10.244.2.10"},
+                            {"bytes", "3000"},
+                            {"dont_fragment", "false"}});
+  ASSERT_TRUE(cut.ok()) << cut.status();
+  EXPECT_EQ(cut->at("verdict"), "sent");
+  EXPECT_EQ(cut->at("summary"), "is cut into 3 fragments, leaves by uplink0 to node node-b");
+}
+
+TEST_F(NodeBackendTest, ExplainSaysWhatIsWrongWithTheQuestion) {
+  const auto fault = [&](const ApiParameters& parameters) {
+    return std::string(Explain(parameters).status().message());
+  };
+  EXPECT_EQ(fault({{"to", "10.0.0.1"}}), "from: is missing");
+  EXPECT_EQ(fault({{"from", "host"}}), "to: is missing");
+  EXPECT_THAT(fault({{"from", "default/web"}, {"to", "x"}}), HasSubstr("to: "));
+  EXPECT_THAT(fault({{"from", "default/web"}, {"to", "10.0.0.1:0"}}), HasSubstr("to: "));
+  EXPECT_THAT(fault({{"from", "default/web"}, {"to", "10.0.0.1:80/sctp"}}),
+              HasSubstr("to: 'sctp' is not tcp or udp"));
+  EXPECT_EQ(fault({{"from", "default/web"}, {"to", "default/nobody"}}),
+            "to: there is no pod or service default/nobody on this node");
+  EXPECT_EQ(fault({{"from", "default/nobody"}, {"to", "10.0.0.1"}}),
+            "from: there is no pod default/nobody on this node");
+  EXPECT_THAT(fault({{"from", "nowhere"}, {"to", "10.0.0.1"}}),
+              HasSubstr("from: there is no uplink nowhere"));
+  EXPECT_EQ(fault({{"from", "uplink0"}, {"to", "10.0.0.1"}}),
+            "source: uplink0 needs one, since many can send there");
+  EXPECT_THAT(fault({{"from", "default/web"}, {"to", "10.0.0.1"}, {"bytes", "27"}}),
+              HasSubstr("bytes: 27 is out of range (28 to 65535"));
+  EXPECT_THAT(fault({{"from", "default/web"}, {"to", "10.0.0.1"}, {"ttl", "0"}}),
+              HasSubstr("ttl: "));
+  EXPECT_THAT(fault({{"form", "default/web"}}), HasSubstr("form: unknown parameter"));
 }
 
 TEST_F(NodeBackendTest, WhatIsHiddenStandsInTheStatusAndInTheLists) {

@@ -73,9 +73,9 @@ TEST_F(TraceTextTest, AFrameToAnotherNode) {
                   "translate_service: nothing to translate",
                   "rewrite: TTL 64 -> 63, to 02:00:00:00:00:0b from 02:11:22:33:44:55",
                   "transmit: into the buffer of port uplink0", "send: handed to port uplink0"));
-  EXPECT_EQ(trace.at("id"), "0-1");
+  EXPECT_EQ(trace.at("id"), "1-1");
   EXPECT_FALSE(trace.contains("cause"));
-  EXPECT_EQ(trace.at("worker"), 0);
+  EXPECT_EQ(trace.at("lcore"), 1);
   absl::Time time;
   ASSERT_TRUE(
       absl::ParseTime(absl::RFC3339_full, trace.at("time").get<std::string>(), &time, nullptr));
@@ -177,7 +177,7 @@ TEST_F(TraceTextTest, AnAnswerNamesItsCause) {
   EXPECT_EQ(traces[1].at("cause"), traces[0].at("id"));
   EXPECT_EQ(traces[1].at("frame"), "10.244.0.1 > 10.244.1.10 ICMP time exceeded, 100 bytes");
   EXPECT_FALSE(traces[1].contains("port"));
-  EXPECT_EQ(traces[1].at("steps").front().at("text"), "made in answer to 0-1");
+  EXPECT_EQ(traces[1].at("steps").front().at("text"), "made in answer to 1-1");
   EXPECT_EQ(traces[1].at("steps").front().at("stage"), "handle_exception");
   EXPECT_EQ(traces[1].at("end"), "sent");
   EXPECT_EQ(traces[1].at("at_pod"), "default/web");
@@ -193,8 +193,8 @@ TEST_F(TraceTextTest, FragmentsNameWhatTheyWereCutFrom) {
   EXPECT_EQ(traces[0].at("end"), "consumed");
   EXPECT_EQ(traces[0].at("steps").back().at("text"), "cut into fragments");
   EXPECT_EQ(traces[1].at("frame"), "10.244.1.10:1 > 10.244.2.10:2 UDP, fragment at 0, 586 bytes");
-  EXPECT_EQ(traces[1].at("steps").front().at("text"), "cut from 0-1");
-  EXPECT_EQ(traces[2].at("cause"), "0-1");
+  EXPECT_EQ(traces[1].at("steps").front().at("text"), "cut from 1-1");
+  EXPECT_EQ(traces[2].at("cause"), "1-1");
 }
 
 TEST_F(TraceTextTest, CallsToAServiceAndTheirAnswersNameIt) {
@@ -278,7 +278,7 @@ TEST_F(TraceTextTest, APartialTraceSaysThatItIsOne) {
   record.steps[0].port = Web().port;
   record.steps[0].next_hop_port = kNoPort;
   const ordered_json trace = TraceToJson(record, kTime, *node_);
-  EXPECT_EQ(trace.at("id"), "1-3");
+  EXPECT_EQ(trace.at("id"), "2-3");
   EXPECT_EQ(trace.at("partial"), true);
   EXPECT_FALSE(trace.contains("port"));
   EXPECT_EQ(trace.at("at_port"), "default/web");
