@@ -221,8 +221,9 @@ TEST_F(CaptureStreamTest, WhatIsWrongIsSaid) {
 TEST_F(CaptureStreamTest, EndsWithPodwarp) {
   Open();
   Read();
-  Inject("default/web", FromWeb(kDb));
   loop_->Stop();
+  ASSERT_TRUE(Eventually([&] { return !loop_->Call([] {}); }));
+  Inject("default/web", FromWeb(kDb));
   EXPECT_TRUE(Eventually([&] { return Read().frames.empty() && is_over_; }));
   EXPECT_TRUE(absl::IsUnavailable(TryOpen({})));
 }

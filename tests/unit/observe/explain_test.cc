@@ -44,7 +44,7 @@ struct Fate {
 
   friend bool operator==(const Fate&, const Fate&) = default;
   friend void PrintTo(const Fate& fate, std::ostream* out) {
-    for (const std::string& sent : fate.sent) *out << "\n  sent " << sent;
+    for (const std::string& line : fate.sent) *out << "\n  sent " << line;
     for (const std::string& reason : fate.dropped) *out << "\n  dropped " << reason;
     *out << "\n  consumed " << fate.consumed << ", made " << fate.made;
   }
