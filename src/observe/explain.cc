@@ -18,10 +18,10 @@ bool HasPorts(const FlowKey& flow) { return flow.protocol != kIpProtocolIcmp; }
 
 absl::Status CheckFlow(const FlowKey& flow) {
   if (ShortestPacket(flow.protocol) == 0) {
-    return absl::InvalidArgumentError("to: the protocol has to be tcp, udp or icmp");
+    return absl::InvalidArgumentError("to: the protocol has to be tcp, udp, sctp or icmp");
   }
   if (HasPorts(flow) && flow.destination_port.host() == 0) {
-    return absl::InvalidArgumentError("to: TCP and UDP need a port");
+    return absl::InvalidArgumentError("to: TCP, UDP and SCTP need a port");
   }
   if (!HasPorts(flow) && (flow.destination_port.host() != 0 || flow.source_port.host() != 0)) {
     return absl::InvalidArgumentError("to: ICMP has no ports");

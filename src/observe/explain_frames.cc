@@ -1,5 +1,7 @@
 #include "observe/explain_frames.h"
 
+#include <rte_hash_crc.h>
+
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -12,6 +14,20 @@ namespace {
 
 constexpr uint16_t kEchoIdentifier = 1;
 constexpr uint16_t kWindow = 65'535;
+
+// The chunk that opens an association. RFC 9260 3.3.2.
+struct SctpInit {
+  uint8_t type;
+  uint8_t flags;
+  Be16 length;
+  Be32 initiate_tag;  // not 0
+  Be32 window;
+  Be16 outbound_streams;
+  Be16 inbound_streams;
+  Be32 first_sequence;
+};
+static_assert(sizeof(SctpInit) == 20);
+constexpr uint8_t kSctpInit = 1;
 
 // Frames that are longer than a buffer take several.
 rte_mbuf* ToMbuf(const std::vector<uint8_t>& bytes, uint16_t vlan_id, rte_mempool* pool) {
@@ -84,6 +100,22 @@ void MakeTransport(const Ipv4Header& ip, const FlowKey& flow, uint8_t* at, size_
       if (udp->checksum.raw() == 0) udp->checksum = Be16(0xffff);  // 0 would mean none
       return;
     }
+    case kIpProtocolSctp: {
+      auto* sctp = reinterpret_cast<SctpHeader*>(at);
+      sctp->source_port = flow.source_port;
+      sctp->destination_port = flow.destination_port;
+      const SctpInit init{.type = kSctpInit,
+                          .flags = 0,
+                          .length = Be16(sizeof(SctpInit)),
+                          .initiate_tag = Be32(1),
+                          .window = Be32(kWindow),
+                          .outbound_streams = Be16(1),
+                          .inbound_streams = Be16(1),
+                          .first_sequence = Be32(1)};
+      std::memcpy(sctp + 1, &init, sizeof(init));
+      sctp->checksum = Be32::FromRaw(~rte_hash_crc(at, static_cast<uint32_t>(bytes), UINT32_MAX));
+      return;
+    }
   }
 }
 
@@ -115,6 +147,8 @@ uint16_t ShortestPacket(uint8_t protocol) {
       return sizeof(Ipv4Header) + sizeof(TcpHeader);
     case kIpProtocolUdp:
       return sizeof(Ipv4Header) + sizeof(UdpHeader);
+    case kIpProtocolSctp:
+      return sizeof(Ipv4Header) + sizeof(SctpHeader) + sizeof(SctpInit);
     default:
       return 0;
   }

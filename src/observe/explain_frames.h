@@ -30,7 +30,8 @@ struct MadeUpPacket {
 
 // Of an IP packet with such a header and no payload. 0: a protocol that can't be made up.
 uint16_t ShortestPacket(uint8_t protocol);
-// An ICMP echo request, a TCP SYN or a UDP datagram, filled up with zeros; all checksums are right.
+// An ICMP echo request, a TCP SYN, a UDP datagram or an SCTP INIT, filled up with zeros; all
+// checksums are right.
 // nullptr if the pool is empty. REQUIRES: the protocol is one of these.
 rte_mbuf* MakeUpPacket(const MadeUpFrame& frame, const MadeUpPacket& packet, rte_mempool* pool);
 

@@ -32,9 +32,9 @@ absl::Status SetPort(const std::string& text, FlowKey* flow) {
   if (slash != std::string::npos) {
     const std::string protocol = text.substr(slash + 1);
     const absl::StatusOr<uint8_t> parsed = ParseProtocol(protocol);
-    if (!parsed.ok() || *parsed == kIpProtocolSctp) {
+    if (!parsed.ok()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("'", protocol, "' is not tcp or udp (without a port it is a ping)"));
+          absl::StrCat("'", protocol, "' is not tcp, udp or sctp (without a port it is a ping)"));
     }
     flow->protocol = *parsed;
   }

@@ -129,8 +129,8 @@ TEST_F(NodeBackendTest, ExplainSaysWhatIsWrongWithTheQuestion) {
   EXPECT_EQ(fault({{"from", "host"}}), "to: is missing");
   EXPECT_THAT(fault({{"from", "default/web"}, {"to", "x"}}), HasSubstr("to: "));
   EXPECT_THAT(fault({{"from", "default/web"}, {"to", "10.0.0.1:0"}}), HasSubstr("to: "));
-  EXPECT_THAT(fault({{"from", "default/web"}, {"to", "10.0.0.1:80/sctp"}}),
-              HasSubstr("to: 'sctp' is not tcp or udp"));
+  EXPECT_THAT(fault({{"from", "default/web"}, {"to", "10.0.0.1:80/dccp"}}),
+              HasSubstr("to: 'dccp' is not tcp, udp or sctp"));
   EXPECT_EQ(fault({{"from", "default/web"}, {"to", "default/nobody"}}),
             "to: there is no pod or service default/nobody on this node");
   EXPECT_EQ(fault({{"from", "default/nobody"}, {"to", "10.0.0.1"}}),

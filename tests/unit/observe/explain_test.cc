@@ -99,7 +99,9 @@ class ExplainTest : public NodeTest {
   static ServiceConfig MakeUpService(Chance& chance, uint8_t i) {
     static const Ipv4Address kElsewhere[] = {kOnB, kOnC, "10.244.4.10"_ip, "10.244.5.10"_ip};
     ServicePortConfig port;
-    port.protocol = chance.OneIn(2) ? kIpProtocolTcp : kIpProtocolUdp;
+    static constexpr uint8_t kServed[] = {kIpProtocolTcp, kIpProtocolTcp, kIpProtocolUdp,
+                                          kIpProtocolSctp};
+    port.protocol = chance.Of(kServed);
     port.port = 80;
     if (chance.OneIn(3)) port.node_port = static_cast<uint16_t>(30'000 + i);
     for (uint32_t count = chance.Below(4); count > 0; --count) {
@@ -154,7 +156,8 @@ class ExplainTest : public NodeTest {
       CallService(chance, &flow);
     } else {
       flow.destination = MakeUpDestination(chance);
-      static constexpr uint8_t kProtocols[] = {kIpProtocolIcmp, kIpProtocolTcp, kIpProtocolUdp};
+      static constexpr uint8_t kProtocols[] = {kIpProtocolIcmp, kIpProtocolTcp, kIpProtocolUdp,
+                                               kIpProtocolSctp};
       flow.protocol = chance.Of(kProtocols);
       if (flow.protocol != kIpProtocolIcmp) {
         static constexpr uint16_t kPorts[] = {80, 81, 1000, 1001, 30'000};
@@ -398,6 +401,13 @@ class ExplainTest : public NodeTest {
         return with(20, Tcp(from, to, Tcp::kSyn));
       case kIpProtocolUdp:
         return with(8, Udp(from, to));
+      case kIpProtocolSctp: {
+        static const Bytes kInit = {1,    0,    0, 20, 0, 0, 0, 1, 0, 0,
+                                    0xff, 0xff, 0, 1,  0, 1, 0, 0, 0, 1};
+        Bytes chunk = kInit;
+        if (request.frame_bytes != 0) chunk.resize(request.frame_bytes - 20 - 12);
+        return outer / Sctp(from, to) / Raw(chunk);
+      }
       default:
         return with(8, Icmp::Echo(1, 1));
     }

@@ -69,7 +69,7 @@ void AddExplainCommand(CLI::App* app, Action* chosen) {
       ->add_option("--to", options->to,
                    "an address, or the name of a pod or service; without a port it is a ping")
       ->required()
-      ->type_name("IP[:PORT[/tcp|udp]]");
+      ->type_name("IP[:PORT[/tcp|udp|sctp]]");
   explain->add_option("--source", options->source, "default: the sender's own; an uplink needs it")
       ->type_name("IP");
   explain->add_option("--source-port", options->source_port, "default: one that is free")
