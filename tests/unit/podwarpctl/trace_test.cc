@@ -62,7 +62,7 @@ TEST(PrintTrace, AnAnswerNamesItsCauseAndAPartOfAWayItsGap) {
   Json trace = Sent();
   trace["cause"] = "0-16";
   trace["partial"] = true;
-  trace["steps"] = {Step("send", "sent", 0, "handed to port uplink0")};
+  trace["steps"] = Json::array({Step("send", "sent", 0, "handed to port uplink0")});
   EXPECT_EQ(Printed(trace),
             "14:03:07.123456 #0-17 of #0-16 10.244.1.10:4000 > 10.96.0.80:80 TCP SYN, 74 bytes\n"
             "  ...\n"
